@@ -1,0 +1,51 @@
+"""When the LM gives nothing: the static theme library, then what is popular. Always a page."""
+
+from collections.abc import Sequence
+
+from genrec.catalog.store import Catalog
+from genrec.page import TITLE_LIMIT, PageRequest, Theme
+from genrec.programs.facts import plain_title
+from genrec.programs.gather import ConceptGroup
+from genrec.programs.guardrails import apply_rules
+from genrec.programs.planning import Planned
+from genrec.programs.policy import Policy, check_title
+from genrec.programs.ranking import Candidate
+
+STATIC_CONCEPTS = 6
+
+
+def static_themes(groups: Sequence[ConceptGroup], request: PageRequest) -> list[Planned]:
+    """The groups that people gave a title, as themes, in their order."""
+    themes = []
+    for group in groups:
+        if group.title and len(group.concepts) >= 3 and check_title(group.title, request).allowed:
+            theme = Theme(
+                concepts=group.concepts[:STATIC_CONCEPTS],
+                title=group.title[:TITLE_LIMIT],
+                rationale=group.rationale,
+                objective=group.objective,
+            )
+            themes.append(Planned(theme, group))
+    return themes
+
+
+def popular_sections(
+    catalog: Catalog, policy: Policy, request: PageRequest, *, taken: set[str]
+) -> list[tuple[Theme, list[Candidate]]]:
+    """Departments by what they sell, each with its best sellers that may be shown; no LM, no search, no gate."""
+    departments: dict[str, list[str]] = {}
+    for item_id, item in sorted(catalog.items.items(), key=lambda entry: (-entry[1].popularity, entry[0])):
+        if item.in_stock and item_id not in taken:
+            departments.setdefault(item.department or "the shop", []).append(item_id)
+    sections = []
+    wanted = 3 * request.items_per_section
+    for department, item_ids in departments.items():
+        items = [catalog.items[i] for i in item_ids[:wanted]]
+        title = f"Popular in {department[:1].lower()}{department[1:]}"[:TITLE_LIMIT]
+        allowed, _ = apply_rules(policy, request, title, items)
+        if len(allowed) >= 3 and check_title(title, request).allowed:
+            leaves = list(dict.fromkeys((i.leaf or plain_title(i.title)).lower()[:60] for i in allowed))
+            concepts = tuple([*leaves, *(plain_title(i.title) for i in allowed)][:5])
+            theme = Theme(concepts=concepts, title=title, rationale="What sells best here.")
+            sections.append((theme, [Candidate(item, 0.5, "") for item in allowed]))
+    return sections

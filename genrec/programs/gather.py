@@ -1,0 +1,202 @@
+"""Gather: what this shopper could want, as groups of concepts that belong together.
+
+Two sources. The theme library knows seasons, occasions, diets and households; the catalog's own keywords around what
+was bought know this shop and this shopper. Only concepts that the catalog can fill are kept. Nothing here asks an LM.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.catalog.hybrid import Where
+from genrec.catalog.items import Item
+from genrec.catalog.store import Catalog
+from genrec.page import PageRequest
+from genrec.programs.affinity import History
+from genrec.programs.facts import plain_title
+from genrec.programs.library import LibraryTheme, fitting, household_tags, occasions_of, shipped_themes
+from genrec.programs.policy import Policy, normalise_allergen, normalise_diet
+
+Matrix = NDArray[np.float32]
+
+SUPPORT = 0.5
+"""Cosine from which the best-matching item says that the catalog has the concept."""
+ALIKE = 0.72
+"""Cosine between the centres of two groups from which they are the same intent."""
+GROUP_LIMIT = 10
+"""Most concepts in a group: more than that and four of them need not belong together."""
+OWN_GROUPS = 2
+"""How many groups come from the shopper's own history when the library fits the catalog."""
+HARD_DIETS = frozenset({"vegan", "vegetarian", "gluten-free", "dairy-free", "nut-free", "halal", "kosher"})
+ALLERGEN_DIETS = {"milk": "dairy-free", "nuts": "nut-free", "peanuts": "nut-free", "gluten": "gluten-free"}
+
+
+@dataclass(frozen=True)
+class ConceptGroup:
+    """Concepts that belong together, and why they are worth a section."""
+
+    concepts: tuple[str, ...]
+    source: str
+    rationale: str
+    title: str = ""
+    """A title written by people, shown when no LM writes a better one; empty for a group of the catalog's own."""
+    objective: str = ""
+    score: float = 0.0
+
+
+class Gatherer:
+    """Finds groups for requests against one catalog; the library's vectors are made once, on first use."""
+
+    def __init__(self, catalog: Catalog, policy: Policy, themes: Sequence[LibraryTheme] | None = None) -> None:
+        """`themes` defaults to the shipped library."""
+        self._catalog = catalog
+        self._policy = policy
+        self._themes = tuple(shipped_themes() if themes is None else themes)
+
+    def gather(self, request: PageRequest, *, limit: int) -> list[ConceptGroup]:
+        """At most `limit` groups, most wanted first, no two alike; the same request gives the same groups."""
+        history = History(request, self._catalog)
+        found = [*self._from_library(request, history, limit), *self._from_history(request, history)]
+        if not found:
+            found = self._from_departments(request)
+        vectors = [self._centre(group.concepts) for group in found]
+        order = sorted(range(len(found)), key=lambda n: (-found[n].score, found[n].concepts))
+        chosen: list[int] = []
+        own = 0
+        for n in order:
+            is_own = found[n].source == "history"
+            if len(chosen) == limit or (is_own and own == OWN_GROUPS and len(order) > 2 * limit):
+                continue
+            if all(float(vectors[n] @ vectors[m]) < ALIKE for m in chosen):
+                chosen.append(n)
+                own += is_own
+        return [found[n] for n in chosen]
+
+    def _from_library(self, request: PageRequest, history: History, limit: int) -> list[ConceptGroup]:
+        diets = {normalise_diet(d) for d in request.shopper.diets}
+        needed = diets & HARD_DIETS
+        needed |= {ALLERGEN_DIETS[a] for a in map(normalise_allergen, request.shopper.allergens) if a in ALLERGEN_DIETS}
+        occasions, household = occasions_of(request), household_tags(request)
+        objectives = {o.name.lower(): o.weight for o in request.objectives}
+        noise = random.Random(f"{request.seed}/{request.shopper.shopper_id}/{request.on}")
+        scored = []
+        for theme in fitting(self._themes, request, required_diets=frozenset(needed)):
+            affinity = float(np.sort(history.affinity(self._catalog.embedder.encode(theme.concepts)))[-4:].mean())
+            served = max(theme.objectives & objectives.keys(), key=lambda o: objectives[o], default="")
+            score = affinity + 0.1 * noise.random()
+            score += 0.9 if theme.occasions & occasions and request.occasion else 0.0
+            score += 0.25 if theme.occasions & occasions and not request.occasion else 0.0
+            score += 0.2 if theme.months else 0.0
+            score += 0.3 if theme.household & household else 0.0
+            score += 0.5 * objectives[served] if served else 0.0
+            score += 0.15 if diets & self._named_diets(theme) else -0.6 * bool(self._named_diets(theme))
+            scored.append((score, theme, served))
+        scored.sort(key=lambda entry: (-entry[0], entry[1].title))
+        groups = []
+        for score, theme, served in scored[: 4 * limit]:
+            concepts = self._supported(theme.concepts, request)
+            if len(concepts) >= 4:
+                ranked = self._rank(concepts, history, request)
+                source = self._source(theme, occasions, household)
+                groups.append(ConceptGroup(ranked, source, theme.rationale, theme.title, served, score))
+        return groups
+
+    @staticmethod
+    def _source(theme: LibraryTheme, occasions: frozenset[str], household: frozenset[str]) -> str:
+        if theme.occasions & occasions:
+            return "occasion"
+        if theme.household & household:
+            return "household"
+        return "season" if theme.months else "library"
+
+    @staticmethod
+    def _named_diets(theme: LibraryTheme) -> set[str]:
+        """Diets that the title itself names: not for shoppers who keep none."""
+        words = theme.title.lower()
+        return {diet for diet in (*HARD_DIETS, "low-carb", "high-protein") if diet in words}
+
+    def _from_history(self, request: PageRequest, history: History) -> list[ConceptGroup]:
+        """Groups around leaders of the history: a recent item, what is like it, and the catalog's keywords near both."""
+        if not history.item_ids:
+            return []
+        groups = []
+        left = list(range(len(history.item_ids)))
+        while left and len(groups) < 8:
+            leader = max(left, key=lambda n: (float((history.vectors[left] @ history.vectors[n] > 0.45).sum()), -n))
+            members = [n for n in left if float(history.vectors[n] @ history.vectors[leader]) > 0.45][:6]
+            left = [n for n in left if n not in members]
+            if len(members) < 2:
+                continue
+            centre = history.vectors[members].mean(axis=0, keepdims=True)
+            near = [hit.item_id for hit in self._catalog.keywords.nearest(centre, limit=40)]
+            concepts = self._distinct(self._supported(near, request))[:GROUP_LIMIT]
+            names = [plain_title(self._catalog.items[history.item_ids[n]].title) for n in members[:2]]
+            if len(concepts) >= 4:
+                share = len(members) / len(history.item_ids)
+                why = f"Close to the {names[0]} and {names[1]} you have bought."
+                groups.append(ConceptGroup(concepts, "history", why[:240], score=0.75 + share))
+        return groups
+
+    def _from_departments(self, request: PageRequest) -> list[ConceptGroup]:
+        """For a catalog that the library knows nothing of and a shopper without history: what its departments sell."""
+        leaves: dict[str, dict[str, float]] = {}
+        for item in self._catalog.items.values():
+            if len(item.categories) > 1 and item.in_stock:
+                sold = leaves.setdefault(item.department, {})
+                sold[item.leaf.lower()] = sold.get(item.leaf.lower(), 0.0) + item.popularity + 1e-3
+        groups = []
+        total = sum(sum(sold.values()) for sold in leaves.values()) or 1.0
+        for department, sold in leaves.items():
+            best = sorted(sold, key=lambda leaf: (-sold[leaf], leaf))[: 2 * GROUP_LIMIT]
+            concepts = self._distinct(self._supported(best, request))[:GROUP_LIMIT]
+            if len(concepts) >= 3:
+                why = f"What people buy in {department}."
+                groups.append(ConceptGroup(concepts, "popular", why, department[:48], score=sum(sold.values()) / total))
+        return groups
+
+    def _supported(self, concepts: Sequence[str], request: PageRequest) -> tuple[str, ...]:
+        """The concepts that the catalog has an item for and that may be shown to this shopper, in their order."""
+        if not concepts:
+            return ()
+        where = Where(in_stock=True)
+        hits = self._catalog.index.search_many(list(concepts), limit=1, where=where, mode="dense")
+        as_items = [Item(item_id="concept", title=concept) for concept in concepts]
+        verdicts = self._policy.check(request, "", as_items)
+        return tuple(
+            concept
+            for concept, found, verdict in zip(concepts, hits, verdicts, strict=True)
+            if found and found[0].score >= SUPPORT and verdict.allowed
+        )
+
+    def _distinct(self, concepts: Sequence[str]) -> tuple[str, ...]:
+        """The concepts without those that say the same as an earlier one."""
+        if not concepts:
+            return ()
+        vectors = self._catalog.embedder.encode(list(concepts))
+        kept: list[int] = []
+        for n in range(len(concepts)):
+            if all(float(vectors[n] @ vectors[m]) < 0.8 for m in kept):
+                kept.append(n)
+        return tuple(concepts[n] for n in kept)
+
+    def _rank(self, concepts: Sequence[str], history: History, request: PageRequest) -> tuple[str, ...]:
+        """The concepts in an order that differs by shopper and seed, those close to the history rather early."""
+        noise = random.Random(f"{request.seed}/{request.shopper.shopper_id}/{concepts[0]}")
+        affinity = history.affinity(self._catalog.embedder.encode(list(concepts)))
+        order = sorted(range(len(concepts)), key=lambda n: -(float(affinity[n]) + 0.6 * noise.random()))
+        return tuple(concepts[n] for n in order[:GROUP_LIMIT])
+
+    def _centre(self, concepts: Sequence[str]) -> Matrix:
+        mean: Matrix = self._catalog.embedder.encode(list(concepts)).mean(axis=0)
+        unit: Matrix = mean / max(float(np.linalg.norm(mean)), 1e-9)
+        return unit
+
+
+def flat(groups: Sequence[ConceptGroup], limit: int) -> list[str]:
+    """The concepts of all groups, round after round, at most `limit`: suggestions for a large model."""
+    rounds = max((len(g.concepts) for g in groups), default=0)
+    ordered = [g.concepts[n] for n in range(rounds) for g in groups if n < len(g.concepts)]
+    return list(dict.fromkeys(ordered))[:limit]

@@ -1,0 +1,119 @@
+"""The static theme library: intents written by people, and when each of them fits. What shops do without an LM."""
+
+import calendar
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from importlib.resources import files
+
+from dateutil.easter import easter
+from pydantic import BaseModel, ConfigDict
+
+from genrec.page import PageRequest
+
+EVERYDAY = frozenset({"weeknight", "movie night", "brunch", "dinner party"})
+"""Occasions that any week holds, so that their themes need no invitation."""
+
+SHOPPER_WORDS = {
+    "newborn": r"newborn|new baby|weeks? old|months? old",
+    "baby": r"bab(y|ies)|infant|newborn|months? old",
+    "toddler": r"toddler|aged [12]\b",
+    "children": r"child|children|kids?\b|boys?\b|girls?\b|sons?\b|daughters?\b|grandchild",
+    "teenager": r"teen|aged 1[3-9]",
+    "dog": r"dogs?\b|puppy|labrador|terrier|spaniel",
+    "cat": r"cats?\b|kitten",
+    "small pet": r"rabbit|guinea pig|hamster|budgie|goldfish|parrot|birds?\b",
+    "garden": r"garden|allotment|balcony|veranda",
+    "student": r"student|dorm|college|university",
+    "couple": r"couple|husband|wife|partner|two adults|2 adults",
+    "single": r"single|alone|one adult|1 adult|lives by",
+    "family": r"famil|parents|children|kids\b|household of [3-9]",
+    "older": r"retired|elder|older|grandmother|grandfather|aged [678]\d|65\+|pension",
+    "athlete": r"athlete|runner|gym|training|triathl|cycl|marathon|lifts weights",
+}
+
+
+class LibraryTheme(BaseModel):
+    """One line of themes.jsonl; docs/themes.md explains the tags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    concepts: tuple[str, ...]
+    rationale: str
+    months: frozenset[int]
+    occasions: frozenset[str]
+    diets: frozenset[str]
+    household: frozenset[str]
+    objectives: frozenset[str]
+    not_for: frozenset[str]
+
+
+@lru_cache(maxsize=1)
+def shipped_themes() -> tuple[LibraryTheme, ...]:
+    """The themes of themes.jsonl, in file order."""
+    text = files("genrec.programs").joinpath("themes.jsonl").read_text(encoding="utf-8")
+    return tuple(LibraryTheme.model_validate_json(line) for line in text.splitlines())
+
+
+def occasions_of(request: PageRequest) -> frozenset[str]:
+    """The occasion asked for and, on a page without one, what the calendar brings up for everyone."""
+    asked = " ".join(request.occasion.lower().replace("’", "'").split())
+    if asked:
+        return frozenset({asked})
+    on = request.on
+    thanksgiving = [d for d in calendar.Calendar().itermonthdates(on.year, 11) if d.month == 11 and d.weekday() == 3][3]
+    spans = {
+        "thanksgiving": (thanksgiving - timedelta(days=16), thanksgiving),
+        "christmas": (date(on.year, 12, 1), date(on.year, 12, 25)),
+        "halloween": (date(on.year, 10, 12), date(on.year, 10, 31)),
+        "valentine's day": (date(on.year, 2, 3), date(on.year, 2, 14)),
+        "easter": (easter(on.year) - timedelta(days=14), easter(on.year)),
+        "back to school": (date(on.year, 8, 10), date(on.year, 9, 7)),
+        "barbecue": (date(on.year, 6, 1), date(on.year, 8, 31)),
+        "picnic": (date(on.year, 6, 1), date(on.year, 8, 31)),
+    }
+    observed = request.shopper.diets & {"halal", "kosher"}
+    skipped = {"christmas", "easter", "halloween", "valentine's day"} if observed else set()
+    if not request.shopper.locale.endswith("US"):
+        skipped.add("thanksgiving")
+    return frozenset(name for name, (first, last) in spans.items() if first <= on <= last and name not in skipped)
+
+
+def household_tags(request: PageRequest) -> frozenset[str]:
+    """Which kinds of household the shopper's own words name."""
+    shopper = request.shopper
+    words = f"{shopper.household} {shopper.note} {' '.join(shopper.likes)}".lower()
+    found = {tag for tag, pattern in SHOPPER_WORDS.items() if re.search(rf"\b(?:{pattern})", words)}
+    if shopper.age is not None and shopper.age < 18:
+        found.add("teenager")
+    return frozenset(found)
+
+
+def excluded_tags(request: PageRequest) -> frozenset[str]:
+    """Which `not_for` tags apply."""
+    shopper, occasion = request.shopper, request.occasion.lower()
+    tags = set()
+    if shopper.age is not None and shopper.age < 18:
+        tags.add("minor")
+    if re.search(r"child|kid|school|baby|toddler", occasion):
+        tags.add("child's occasion")
+    if re.search(r"pregnan|expecting", f"{shopper.household} {shopper.note}".lower()):
+        tags.add("pregnant")
+    return frozenset(tags)
+
+
+def fitting(
+    themes: Sequence[LibraryTheme], request: PageRequest, *, required_diets: frozenset[str]
+) -> list[LibraryTheme]:
+    """The themes that may be shown on this page, in their order: season, occasion, diets, household, age."""
+    occasions, household, excluded = occasions_of(request), household_tags(request), excluded_tags(request)
+    chosen = []
+    for theme in themes:
+        in_season = not theme.months or request.on.month in theme.months
+        asked_for = not theme.occasions or bool(theme.occasions & (occasions | EVERYDAY))
+        at_home = not theme.household or bool(theme.household & household)
+        if in_season and asked_for and at_home and required_diets <= theme.diets and not theme.not_for & excluded:
+            chosen.append(theme)
+    return chosen

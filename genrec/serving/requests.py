@@ -1,0 +1,82 @@
+"""From what a caller says to a PageRequest: shoppers by id or file, objectives as NAME=WEIGHT."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from genrec.catalog.ingest import read_shoppers
+from genrec.catalog.sample import shoppers_path
+from genrec.errors import RequestError
+from genrec.page import Objective, PageRequest, Shopper
+
+
+def find_shopper(name: str) -> Shopper:
+    """A sample shopper by id, the only one of FILE, or the one that FILE#ID names.
+
+    Raises:
+        RequestError: there is no such shopper, or the file holds several.
+
+    """
+    file, mark, wanted = name.partition("#")
+    if Path(file).is_file():
+        people = read_shoppers(Path(file))
+        if not mark and len(people) == 1:
+            return people[0]
+        where = file
+    else:
+        people, where, wanted = read_shoppers(shoppers_path()), "the sample", name
+    for shopper in people:
+        if shopper.shopper_id == wanted:
+            return shopper
+    some = ", ".join(s.shopper_id for s in people[:3])
+    remedy = (
+        f"name one as {file}#ID" if where != "the sample" else "`genrec shoppers` lists them; a file path works too"
+    )
+    raise RequestError(f"{where}: no single shopper {wanted!r} among {len(people)} ({some}, ...); {remedy}")
+
+
+def parse_objective(text: str) -> Objective:
+    """An objective from NAME or NAME=WEIGHT.
+
+    Raises:
+        RequestError: the weight is no number from 0 to 1.
+
+    """
+    name, equals, weight = text.partition("=")
+    try:
+        return Objective(name=name.strip(), weight=float(weight) if equals else 1.0)
+    except (ValueError, ValidationError) as error:
+        raise RequestError(f"--objective {text}: write NAME=WEIGHT with a weight from 0 to 1") from error
+
+
+def page_request(
+    shopper: str,
+    *,
+    occasion: str,
+    on: date,
+    objectives: Sequence[str],
+    sections: int,
+    items_per_section: int,
+    seed: int,
+) -> PageRequest:
+    """The request that the words of a command line make.
+
+    Raises:
+        RequestError: a value is out of range; the message names the field.
+
+    """
+    try:
+        return PageRequest(
+            shopper=find_shopper(shopper),
+            occasion=occasion,
+            on=on,
+            objectives=tuple(parse_objective(o) for o in objectives),
+            sections=sections,
+            items_per_section=items_per_section,
+            seed=seed,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RequestError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error

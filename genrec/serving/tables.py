@@ -1,0 +1,71 @@
+"""Tables for the terminal, other than the page itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from genrec.catalog.hybrid import Explained
+from genrec.catalog.items import Item
+from genrec.page import Shopper
+from genrec.serving.doctor import Finding
+
+PIPE_COLUMNS = 140
+
+
+def print_shoppers(people: Sequence[Shopper]) -> None:
+    """Who is in the sample: household, what must not be shown, how much was bought."""
+    rows = [
+        (
+            s.shopper_id,
+            s.household,
+            ", ".join([*sorted(s.diets), *(f"no {a}" for a in sorted(s.allergens))]),
+            len(s.history),
+        )
+        for s in people
+    ]
+    _print(("shopper", "household", "diet", "purchases"), rows)
+
+
+def print_hits(hits: Sequence[Explained], items: Mapping[str, Item]) -> None:
+    """What a search returned: rank in each ranking and the words that matched."""
+    rows = [
+        (
+            hit.item.title,
+            " > ".join(hit.item.categories),
+            hit.lexical_rank or "-",
+            hit.dense_rank or "-",
+            ", ".join(hit.matched_terms) or "-",
+        )
+        for hit in hits
+    ]
+    if not rows:
+        Console(stderr=True).print("nothing in the catalog matches")
+    _print(("item", "category", "BM25 rank", "dense rank", "matched"), rows)
+
+
+def print_versions(found: Sequence[Any]) -> None:
+    """The versions of the page program, the newest first."""
+    if not found:
+        Console(stderr=True).print("no versions yet: `genrec compile` makes one")
+    rows = [(v.number, ", ".join(v.aliases) or "-", v.created_at, v.summary) for v in found]
+    _print(("version", "aliases", "created", "summary"), rows)
+
+
+def print_diagnosis(findings: Sequence[Finding]) -> None:
+    """One line a part."""
+    _print(("part", "", "found"), [(f.part, "ok" if f.ok else "MISSING", f.detail) for f in findings])
+
+
+def _print(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_COLUMNS)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console.print(table)

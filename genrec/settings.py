@@ -1,0 +1,75 @@
+"""Settings: genrec.toml, then GENREC_* in the environment, then flags; the later wins. Frozen once made."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from genrec.errors import SettingsError
+
+FILE = "genrec.toml"
+PREFIX = "GENREC_"
+
+
+class Settings(BaseModel):
+    """Everything that may be set outside a call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".genrec"), description="working state: indexes, the MLflow database, model files")
+    catalog: Path | None = Field(None, description="catalog file or index directory; the sample when not set")
+    lm: str = Field("embedded", description="language model: embedded, or PROVIDER/MODEL")
+    api_base: str | None = Field(None, description="address of an OpenAI-compatible server")
+    lm_adapter: Literal["auto", "chat", "json", "compact"] = Field("auto", description="how the LM is spoken to")
+    lm_timeout: float = Field(10.0, gt=0, description="seconds that one attempt at one LM call may take")
+    lm_deadline: float = Field(20.0, gt=0, description="seconds that a page may spend on the LM altogether")
+    relevance: Literal["gate", "cosine"] = Field("gate", description="who filters: the cross-encoder or plain cosine")
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="least P(relevant) shown; the gate's own when not set"
+    )
+    ranker: str | None = Field(None, description="a shop's own ranker as module:callable")
+    model: str = Field("packaged", description="program version: packaged, or models:/genrec-page@ALIAS")
+    tracking_uri: str | None = Field(
+        None, description="MLflow tracking and registry URI; SQLite under home when not set"
+    )
+
+
+def load_settings(flags: Mapping[str, Any] | None = None, *, folder: Path | None = None) -> Settings:
+    """Merge `folder`/genrec.toml (default: the current folder), GENREC_* and `flags`; a flag that is None is not set.
+
+    Raises:
+        SettingsError: unreadable file, unknown name or value out of range; the message says where it came from.
+
+    """
+    path = (folder or Path.cwd()) / FILE
+    layers: list[tuple[str, dict[str, Any]]] = [(str(path), _file(path))]
+    known = Settings.model_fields.keys()
+    environment = {n[len(PREFIX) :].lower(): v for n, v in os.environ.items() if n.startswith(PREFIX) and v}
+    layers.append(("the environment", {n: v for n, v in environment.items() if n in known}))
+    layers.append(("the command line", {n: v for n, v in (flags or {}).items() if v is not None}))
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for source, values in layers:
+        for name, value in values.items():
+            merged[name] = value
+            origin[name] = source
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise SettingsError(
+            f"{origin.get(name, 'settings')}: {name}: {first['msg']}; known settings: {', '.join(sorted(known))}"
+        ) from error
+
+
+def _file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}; see docs/settings.md") from error

@@ -1,0 +1,250 @@
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from genrec.catalog import artifact, store
+from genrec.catalog.dense import MiniLM
+from genrec.catalog.items import Item
+from genrec.catalog.store import Catalog
+from genrec.catalog.text import item_dense_text
+from genrec.errors import CatalogError, IndexStateError
+
+FILES = ["items.jsonl", "bm25.npz", "vectors.npy", "keywords.json", "keywords.npy"]
+
+
+class Counting:
+    """MiniLM that counts the texts it embeds."""
+
+    name, dim = "counting", 384
+
+    def __init__(self, minilm: MiniLM, fingerprint: str = "counting:1") -> None:
+        self.fingerprint = fingerprint
+        self.texts: list[str] = []
+        self._minilm = minilm
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        return self._minilm.encode(texts)
+
+
+@pytest.fixture
+def copied(index_path: Path, tmp_path: Path) -> Path:
+    """A copy of the index that may be damaged."""
+    return Path(shutil.copytree(index_path, tmp_path / "copy"))
+
+
+@pytest.fixture
+def file(items: list[Item], tmp_path: Path) -> Path:
+    """A catalog file."""
+    path = tmp_path / "shop.jsonl"
+    path.write_text("".join(item.model_dump_json() + "\n" for item in items), "utf-8")
+    return path
+
+
+def rewrite(path: Path, change: Callable[[dict[str, object]], object]) -> None:
+    manifest = json.loads((path / "manifest.json").read_text())
+    change(manifest)
+    (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_built_and_opened_are_the_same(catalog: Catalog, items: list[Item], minilm: MiniLM, tmp_path: Path) -> None:
+    built = Catalog.build(items, tmp_path / "again", minilm, name="small")
+    assert list(built.items.values()) == list(catalog.items.values()) == items
+    assert built.fingerprint == catalog.fingerprint
+    assert built.name == catalog.name == "small"
+    assert built.keywords.phrases == catalog.keywords.phrases
+    for query in ("birthday cake", "cheese", "detergent"):
+        assert built.index.search(query, limit=20) == catalog.index.search(query, limit=20)
+    assert (tmp_path / "again" / "items.jsonl").read_bytes() == built_lines(items)
+    assert sorted(entry.name for entry in (tmp_path / "again").iterdir()) == sorted([*FILES, "manifest.json"])
+
+
+def built_lines(items: list[Item]) -> bytes:
+    fields = [
+        {**i.model_dump(mode="json"), "dietary": sorted(i.dietary), "allergens": sorted(i.allergens)} for i in items
+    ]
+    return "".join(json.dumps(f, ensure_ascii=False, sort_keys=True) + "\n" for f in fields).encode()
+
+
+def test_vector_of_is_the_encoding_of_the_items_text(catalog: Catalog, minilm: MiniLM) -> None:
+    row = catalog.vector_of("sku-03")
+    assert row.shape == (384,) and row.dtype == np.float32
+    assert np.abs(row - minilm.encode([item_dense_text(catalog.items["sku-03"])])[0]).max() < 1e-5
+    with pytest.raises(KeyError):
+        catalog.vector_of("unknown")
+
+
+def test_declares_diets_is_decided_by_department(catalog: Catalog) -> None:
+    assert catalog.declares_diets(catalog.items["sku-11"])  # parmesan: untagged, in a department that tags
+    assert not catalog.declares_diets(catalog.items["sku-36"])  # laundry liquid
+    assert not catalog.declares_diets(Item(item_id="new", title="New", categories=("Unknown",)))
+
+
+def test_popularity_rank_by_hand(minilm: MiniLM, tmp_path: Path) -> None:
+    items = [Item(item_id=i, title=f"Tea {i}", popularity=p) for i, p in [("a", 0), ("b", 5), ("c", 5), ("d", 9)]]
+    ranked = Catalog.build(items, tmp_path / "four", minilm)
+    assert [ranked.popularity_rank(i) for i in "abcd"] == [0.0, 0.5, 0.5, 1.0]
+    assert Catalog.build(items[:1], tmp_path / "one", minilm).popularity_rank("a") == 1.0
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_byte_is_found(copied: Path, minilm: MiniLM, name: str) -> None:
+    data = bytearray((copied / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copied / name).write_bytes(data)
+    with pytest.raises(IndexStateError, match=rf"{name}: damaged.*rebuild it with `genrec index"):
+        Catalog.open(copied, embedder=minilm)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_or_missing_file_is_found(copied: Path, minilm: MiniLM, name: str) -> None:
+    data = (copied / name).read_bytes()
+    (copied / name).write_bytes(data[:-1])
+    with pytest.raises(IndexStateError, match=rf"{name}: {len(data) - 1} bytes where the manifest says {len(data)}"):
+        Catalog.open(copied, embedder=minilm)
+    (copied / name).unlink()
+    with pytest.raises(IndexStateError, match=rf"{name}: missing; rebuild"):
+        Catalog.open(copied, embedder=minilm)
+
+
+def test_a_manifest_that_is_missing_garbled_or_foreign(copied: Path, minilm: MiniLM) -> None:
+    (copied / "manifest.json").write_text('{"kind": "something else"}')
+    with pytest.raises(IndexStateError, match="not the manifest of a genrec index"):
+        Catalog.open(copied, embedder=minilm)
+    (copied / "manifest.json").write_bytes(b"\xff{")
+    with pytest.raises(IndexStateError, match="cannot be read"):
+        Catalog.open(copied, embedder=minilm)
+    (copied / "manifest.json").unlink()
+    with pytest.raises(IndexStateError, match=r"there is no manifest\.json in it; rebuild"):
+        Catalog.open(copied, embedder=minilm)
+
+
+def test_a_newer_format_says_upgrade_and_an_older_one_rebuild(copied: Path, minilm: MiniLM) -> None:
+    rewrite(copied, lambda m: m.update(format_version=99))
+    with pytest.raises(IndexStateError, match="format 99, this genrec reads format 1; upgrade genrec, or rebuild"):
+        Catalog.open(copied, embedder=minilm)
+    rewrite(copied, lambda m: m.update(format_version=0))
+    with pytest.raises(IndexStateError, match="format 0, this genrec reads format 1; rebuild"):
+        Catalog.open(copied, embedder=minilm)
+
+
+def test_another_encoder_is_refused(copied: Path, minilm: MiniLM) -> None:
+    with pytest.raises(IndexStateError, match=r"made by the encoder all-MiniLM.*searched with other:1; open it with"):
+        Catalog.open(copied, embedder=Counting(minilm, "other:1"))
+
+
+def test_no_such_path(tmp_path: Path, minilm: MiniLM) -> None:
+    with pytest.raises(CatalogError, match="no such catalog file or index directory"):
+        Catalog.open(tmp_path / "nowhere", embedder=minilm)
+
+
+def test_a_file_is_indexed_once(file: Path, tmp_path: Path, minilm: MiniLM, items: list[Item]) -> None:
+    counting = Counting(minilm)
+    progress: list[tuple[str, int, int]] = []
+    home = tmp_path / "home"
+    first = Catalog.open(file, embedder=counting, home=home, progress=lambda *args: progress.append(args))
+    assert first.name == "shop" and list(first.items.values()) == items
+    assert progress[0] == ("items", len(items), len(items)) and progress[-1][0] == "keywords"
+    [index] = (home / "indexes").iterdir()
+    counting.texts.clear()
+    again = Catalog.open(file, embedder=counting, home=home)
+    assert counting.texts == [] and again.fingerprint == first.fingerprint
+    assert Catalog.open(index, embedder=counting).fingerprint == first.fingerprint
+
+
+def test_a_changed_file_keeps_the_vectors_of_what_did_not_change(file: Path, tmp_path: Path, minilm: MiniLM) -> None:
+    counting = Counting(minilm)
+    first = Catalog.open(file, embedder=counting, home=tmp_path / "home")
+    counting.texts.clear()
+    new = Item(item_id="sku-new", title="Lemon sorbet, 500 ml")
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(new.model_dump_json() + "\n")
+    second = Catalog.open(file, embedder=counting, home=tmp_path / "home")
+    assert counting.texts == ["Lemon sorbet, 500 ml"]
+    assert np.array_equal(second.vector_of("sku-01"), first.vector_of("sku-01"))
+    assert second.fingerprint != first.fingerprint
+
+
+def test_a_damaged_cache_is_made_again(file: Path, tmp_path: Path, minilm: MiniLM) -> None:
+    first = Catalog.open(file, embedder=minilm, home=tmp_path / "home")
+    [index] = (tmp_path / "home" / "indexes").iterdir()
+    (index / "bm25.npz").write_bytes(b"")
+    assert Catalog.open(file, embedder=minilm, home=tmp_path / "home").fingerprint == first.fingerprint
+    assert (index / "bm25.npz").stat().st_size > 0
+
+
+def test_home_comes_from_the_environment(
+    file: Path, tmp_path: Path, minilm: MiniLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENREC_HOME", str(tmp_path / "elsewhere"))
+    Catalog.open(file, embedder=minilm)
+    assert len(list((tmp_path / "elsewhere" / "indexes").iterdir())) == 1
+
+
+def test_rebuilding_in_place_embeds_only_what_is_new(copied: Path, minilm: MiniLM, items: list[Item]) -> None:
+    counting = Counting(minilm, minilm.fingerprint)
+    changed = items[0].model_copy(update={"title": "Spelt loaf, 800 g", "price": 9.0})
+    repriced = items[1].model_copy(update={"price": 9.0})
+    rebuilt = Catalog.build([changed, repriced, *items[2:]], copied, counting)
+    assert [text for text in counting.texts if text not in rebuilt.keywords.phrases] == [item_dense_text(changed)]
+    assert rebuilt.items["sku-02"].price == 9.0
+
+
+@pytest.mark.parametrize("fails_in", ["encode", "write_manifest", "rename"])
+def test_an_interrupted_write_leaves_the_old_index_whole(
+    copied: Path, minilm: MiniLM, items: list[Item], monkeypatch: pytest.MonkeyPatch, fails_in: str
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    if fails_in == "encode":
+        monkeypatch.setattr(MiniLM, "encode", fail)
+    elif fails_in == "write_manifest":
+        monkeypatch.setattr("genrec.catalog.index_files.write_manifest", fail)
+    else:
+        real = Path.rename
+        monkeypatch.setattr(Path, "rename", lambda s, t: fail() if ".new-" in s.name else real(s, t))
+    with pytest.raises(KeyboardInterrupt):
+        Catalog.build([*items, Item(item_id="new", title="Something never seen")], copied, minilm)
+    monkeypatch.undo()
+    assert list(Catalog.open(copied, embedder=minilm).items.values()) == items
+    assert [entry.name for entry in copied.parent.iterdir()] == [copied.name]
+
+
+def test_bad_items_never_lose_what_was_there(copied: Path, minilm: MiniLM, items: list[Item]) -> None:
+    with pytest.raises(CatalogError, match="not written, the catalog is empty"):
+        Catalog.build([], copied, minilm)
+    with pytest.raises(CatalogError, match="duplicate item_id 'sku-01'"):
+        Catalog.build([*items, items[0]], copied, minilm)
+    assert len(Catalog.open(copied, embedder=minilm).items) == len(items)
+
+
+def test_a_directory_that_is_not_an_index_is_not_overwritten(tmp_path: Path, minilm: MiniLM, items: list[Item]) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_bytes(b"meow")
+    with pytest.raises(IndexStateError, match="exists and is not an index; name another directory"):
+        Catalog.build(items, tmp_path / "photos", minilm)
+    assert (tmp_path / "photos" / "cat.jpg").read_bytes() == b"meow"
+
+
+def test_the_embedder_is_not_loaded_by_opening(index_path: Path) -> None:
+    embedder = MiniLM(Path("/nonexistent"))
+    opened = Catalog.open(index_path, embedder=embedder)
+    assert opened.index.search("bread", limit=3, mode="lexical")
+
+
+def test_the_sample_is_the_default(minilm: MiniLM, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(file, tmp_path / "catalog.jsonl")
+    monkeypatch.setattr(store, "SAMPLE", tmp_path)
+    assert Catalog.open(embedder=minilm, home=tmp_path / "home").name == "catalog"
+
+
+def test_recover_needs_a_whole_directory(tmp_path: Path) -> None:
+    (tmp_path / ".x.old").mkdir()
+    artifact.recover(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
