@@ -78,6 +78,7 @@ program_options = _options(
 @click.pass_context
 def generate(
     ctx: click.Context,
+    /,
     shopper: str,
     occasion: str,
     on_day: datetime | None,
@@ -240,10 +241,12 @@ def schema(name: str) -> None:
     """Print the JSON Schema of a type."""
     import json
 
+    from pydantic import BaseModel
+
     from genrec.catalog.items import Item
     from genrec.page import Page, PageRequest, Shopper
 
-    models = {"item": Item, "shopper": Shopper, "request": PageRequest, "page": Page}
+    models: dict[str, type[BaseModel]] = {"item": Item, "shopper": Shopper, "request": PageRequest, "page": Page}
     click.echo(json.dumps(models[name].model_json_schema(), indent=2))
 
 
@@ -251,7 +254,7 @@ def schema(name: str) -> None:
 @lm_options
 @click.option("--catalog", type=click.Path(path_type=Path), help="catalog file or index directory")
 @click.pass_context
-def doctor(ctx: click.Context, catalog: Path | None, **flags: Any) -> None:
+def doctor(ctx: click.Context, /, catalog: Path | None, **flags: Any) -> None:
     """Say which LM, models, index and registry are in use, and what is missing."""
     from genrec.serving.doctor import diagnose
     from genrec.serving.tables import print_diagnosis

@@ -1,1 +1,1 @@
-
+"""What can be shown, and finding it."""

@@ -1,1 +1,1 @@
-
+"""Whether a page is good: pure metrics and measured judges."""

@@ -1,1 +1,1 @@
-
+"""Assignment, logging and inference. Nothing lives here yet."""

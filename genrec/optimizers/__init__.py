@@ -1,1 +1,1 @@
-
+"""Training sets, compiling, and training the models that programs use."""

@@ -17,7 +17,7 @@ from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTraine
 from torch.nn import functional
 from transformers import TrainerCallback
 
-from genrec.programs.relevance import MAX_TOKENS
+from genrec.programs.relevance_network import MAX_TOKENS
 
 TARGETS = r"encoder\.layer\.\d+\..*\.(?:query|key|value|dense)"
 COSINE_SCALE, COSINE_BIAS = 10.0, -4.0
@@ -66,7 +66,7 @@ class PairHead(Module):
 def build_model(layers: int, rank: int, seed: int) -> CrossEncoder:
     """The packaged MiniLM cut to `layers`, frozen, with fresh LoRA matrices and a fresh head."""
     torch.manual_seed(seed)
-    encoder = Transformer(str(get_model_path()), config_kwargs={"num_hidden_layers": layers})
+    encoder = Transformer(str(get_model_path()), config_kwargs={"num_hidden_layers": layers, "num_labels": 1})
     encoder.max_seq_length = MAX_TOKENS
     for parameter in encoder.parameters():
         parameter.requires_grad = False

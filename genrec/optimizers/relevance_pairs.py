@@ -164,9 +164,9 @@ class ConceptMatcher:
         """Doubt a positive of a department that holds few of them and looks far from the concept."""
         positive = row == 1
         if positive.sum() >= 3:
-            homes = {d for d in set(self._departments[positive]) if (self._departments[positive] == d).mean() >= 0.15}
-            stray = positive & ~np.isin(self._departments, list(homes)) & (cosine < 0.6)
-            row[stray] = -1
+            found = self._departments[positive]
+            homes = [department for department in set(found) if (found == department).mean() >= 0.2]
+            row[positive & ~np.isin(self._departments, homes) & (cosine < 0.75)] = -1
         return row
 
 

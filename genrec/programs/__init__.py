@@ -1,1 +1,1 @@
-
+"""The page program: DSPy modules and the deterministic stages between them."""

@@ -78,7 +78,8 @@ class Gatherer:
     def _from_library(self, request: PageRequest, history: History, limit: int) -> list[ConceptGroup]:
         diets = {normalise_diet(d) for d in request.shopper.diets}
         needed = diets & HARD_DIETS
-        needed |= {ALLERGEN_DIETS[a] for a in map(normalise_allergen, request.shopper.allergens) if a in ALLERGEN_DIETS}
+        avoided = frozenset[str]().union(*map(normalise_allergen, request.shopper.allergens))
+        needed |= {ALLERGEN_DIETS[a] for a in avoided & ALLERGEN_DIETS.keys()}
         occasions, household = occasions_of(request), household_tags(request)
         objectives = {o.name.lower(): o.weight for o in request.objectives}
         noise = random.Random(f"{request.seed}/{request.shopper.shopper_id}/{request.on}")
@@ -119,10 +120,10 @@ class Gatherer:
         return {diet for diet in (*HARD_DIETS, "low-carb", "high-protein") if diet in words}
 
     def _from_history(self, request: PageRequest, history: History) -> list[ConceptGroup]:
-        """Groups around leaders of the history: a recent item, what is like it, and the catalog's keywords near both."""
+        """Groups around leaders of the history: an item, what is like it, and the catalog's keywords near both."""
         if not history.item_ids:
             return []
-        groups = []
+        groups: list[ConceptGroup] = []
         left = list(range(len(history.item_ids)))
         while left and len(groups) < 8:
             leader = max(left, key=lambda n: (float((history.vectors[left] @ history.vectors[n] > 0.45).sum()), -n))

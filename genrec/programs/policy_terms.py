@@ -132,13 +132,17 @@ def _each(firsts: str, seconds: str) -> str:
 
 VEGAN_CLAIMS = "vegan, plant based, plant milk, from plants, pareve vegan"
 VEGGIE_CLAIMS = f"{VEGAN_CLAIMS}, vegetarian, veggie, meat free, meatless, meat alternative, no meat"
-_PLANTS = (
-    "coconut, almond, oat, soya, soy, rice, cashew, hazelnut, hemp, pea, macadamia, plant, nut, "
-    "pistachio, walnut, tiger nut, potato, pecan, peanut, vegan, plant based, dairy free, vegetable, "
-    "flax, tofu, barista oat, barista soya"
+_PLANTS = "coconut, oat, soya, soy, cashew, plant, vegan, plant based, dairy free"
+_GRAINS_AND_NUTS = (
+    "almond, rice, hazelnut, hemp, pea, macadamia, nut, pistachio, walnut, tiger nut, potato, flax"
 )
-_PLANT_MILKS = _each(
-    _PLANTS, "milk, cream, yogurt, yoghurt, cheese, butter, drink, creamer, spread, custard, milk chocolate"
+_PLANT_MILKS = ",".join(
+    (
+        _each(_PLANTS, "milk, cream, yogurt, yoghurt, cheese, butter, drink, creamer, spread, custard"),
+        _each(_GRAINS_AND_NUTS, "milk, drink, yogurt, yoghurt"),
+        _each("almond, hazelnut, pistachio, walnut, macadamia, pecan, peanut, nut", "butter, spread"),
+        _each("oat, rice, soya, soy, plant, vegan, plant based, dairy free", "milk chocolate"),
+    )
 )
 
 
@@ -147,7 +151,8 @@ def _substance(named: str, usual: str = "", safe: str = "", claims: str = "") ->
 
 
 _MEATS = (
-    "beef, steak, lamb, mutton, pork, ham, bacon, gammon, veal, venison, chicken, turkey, duck, goose, rabbit, chorizo"
+    "beef, steak, lamb, mutton, pork, ham, bacon, gammon, veal, venison, chicken, turkey, duck, goose, "
+    "rabbit, chorizo"
 )
 _MEAT_SAFE = (
     "guinea pig, rabbits guinea pig, beef tomato, beefsteak tomato, beefsteak, lambs lettuce, "
@@ -188,7 +193,10 @@ MEAT = _substance(
     "lasagne sauce, vegetable suet, wonton wrapper, serrano chilli, serrano pepper, "
     "jalapeno and serrano, bulgogi sauce, lamb sauce lettuce, turkish, rib celery, meat tenderiser, "
     "chicken flavour, chicken flavor, beef flavour, beef flavor, bacon flavour, ham flavour, "
-    "burger pickle," + _MEAT_SAFE + "," + _each(_MEATS + ", sausage, meat, fish, burger, nugget", "style, less"),
+    "burger pickle,"
+    + _MEAT_SAFE
+    + ","
+    + _each(_MEATS + ", sausage, meat, fish, burger, nugget", "style, less"),
     claims="alternative, " + VEGGIE_CLAIMS,
 )
 PORK = _substance(
@@ -237,6 +245,7 @@ MOLLUSCS = _substance(
     claims=VEGGIE_CLAIMS,
 )
 MILK = _substance(
+    "almond milk chocolate, hazelnut milk chocolate, coconut milk chocolate, walnut milk chocolate, "
     "milk, cheese, cream, butter, yogurt, yoghurt, cheddar, mozzarella, parmesan, parmigiano, "
     "grana padano, pecorino, feta, brie, camembert, gouda, edam, emmental, emmenthal, gruyere, "
     "halloumi, ricotta, mascarpone, paneer, stilton, roquefort, gorgonzola, manchego, provolone, "
@@ -292,7 +301,9 @@ MILK = _substance(
     "waffle cut, potato waffle, seaweed, cocoa mass, milk free, tart cherry, tartar, tart apple, "
     "tart fruit, tart plum, waffle cutter, halwa tahini, tahini halva, chocolate malt, creamy rice, "
     "pop tart, cream egg vegan, sponge cloth, sponge finger, cookie dough vegan, choc chip vegan",
-    claims="alternative, " + VEGAN_CLAIMS + ", dairy free, milk free, pareve, parve, without dairy, no dairy",
+    claims="alternative, "
+    + VEGAN_CLAIMS
+    + ", dairy free, milk free, pareve, parve, without dairy, no dairy, without milk, no milk",
 )
 EGGS = _substance(
     "egg, omelette, omelet, frittata, mayonnaise, mayo, aioli, meringue, quiche, custard, hollandaise, "
@@ -582,7 +593,9 @@ DIETS: Mapping[str, Diet] = MappingProxyType(
             (MEAT, FISH, CRUSTACEANS, MOLLUSCS, MILK, EGGS, ANIMAL),
             claims=Lexicon("vegan, suitable for vegan, plant based"),
             allergens=_SEA | {"milk", "eggs", "fish"},
-            denials=Lexicon("not suitable for vegan, not vegan, unsuitable for vegan, not suitable for vegetarian"),
+            denials=Lexicon(
+                "not suitable for vegan, not vegan, unsuitable for vegan, not suitable for vegetarian"
+            ),
         ),
         "vegetarian": Diet(
             (MEAT, FISH, CRUSTACEANS, MOLLUSCS, SLAUGHTER),
@@ -603,7 +616,9 @@ DIETS: Mapping[str, Diet] = MappingProxyType(
             implied_by=frozenset({"vegan"}),
             allergens=frozenset({"milk"}),
         ),
-        "nut-free": Diet((NUTS, PEANUTS), claims=Lexicon("nut free"), allergens=frozenset({"nuts", "peanuts"})),
+        "nut-free": Diet(
+            (NUTS, PEANUTS), claims=Lexicon("nut free"), allergens=frozenset({"nuts", "peanuts"})
+        ),
         "halal": Diet((PORK, ALCOHOL), (MEAT, SLAUGHTER, CRUSTACEANS, MOLLUSCS), Lexicon("halal")),
         "kosher": Diet(
             (PORK, ALCOHOL, CRUSTACEANS, MOLLUSCS, _ODD_FISH),
@@ -835,7 +850,10 @@ DIET_WISHES: Mapping[str, str] = MappingProxyType(
 
 
 def _names(eu: str, aliases: str) -> dict[str, frozenset[str]]:
-    return {" ".join(tokens(alias)): frozenset(eu.split()) for alias in f"{aliases},{eu.replace(' ', ',')}".split(",")}
+    return {
+        " ".join(tokens(alias)): frozenset(eu.split())
+        for alias in f"{aliases},{eu.replace(' ', ',')}".split(",")
+    }
 
 
 ALLERGEN_NAMES: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -850,7 +868,9 @@ ALLERGEN_NAMES: Mapping[str, frozenset[str]] = MappingProxyType(
         **_names("peanuts", "peanut, groundnut, ground nut"),
         **_names("soya", "soy, soybean, soya bean"),
         **_names("milk", "dairy, lactose, cows milk, whey, casein, milk protein"),
-        **_names("nuts", "nut, tree nut, almond, hazelnut, walnut, cashew, pecan, brazil nut, pistachio, macadamia"),
+        **_names(
+            "nuts", "nut, tree nut, almond, hazelnut, walnut, cashew, pecan, brazil nut, pistachio, macadamia"
+        ),
         **_names("celery", "celeriac"),
         **_names("mustard", "mustard seed"),
         **_names("sesame", "sesame seed, tahini"),
@@ -956,7 +976,8 @@ INJECTION = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _PUNCTUATION = frozenset(
-    "'\u2019\u2018\u201c\u201d\", .!?:()&/+%-\u2013\u2014\u2026\u00b7\u00b0$\u20ac\u00a3\u00bd\u00bc\u00be\u200d\ufe0f"
+    "'\u2019\u2018\u201c\u201d\", .!?:()&/+%-\u2013\u2014"
+    "\u2026\u00b7\u00b0$\u20ac\u00a3\u00bd\u00bc\u00be\u200d\ufe0f"
 )
 
 
@@ -987,7 +1008,9 @@ def names(item: Item, goods: str) -> str:
     return evidence(item, [GOODS[goods]], described=False)
 
 
-def evidence(item: Item, substances: Iterable[Substance], claims: Lexicon = NO_CLAIM, *, described: bool = True) -> str:
+def evidence(
+    item: Item, substances: Iterable[Substance], claims: Lexicon = NO_CLAIM, *, described: bool = True
+) -> str:
     """Give the word of a title, composition or category that says that one of the substances is inside.
 
     A category counts when each of its parts is unfit ("Ham & salami", not "Milk & plant milk"), unless the
@@ -1018,7 +1041,9 @@ def affirmed(
     words = tokens(text)
     ruled_out = [match.start for lexicon in (substance.claims, claims) for match in lexicon.matches(words)]
     found = [m for lexicon in (substance.named, substance.usual)[: 1 + usual] for m in lexicon.matches(words)]
-    return first(m.term for m in found if not any(_covers(claim, m.start, words, title=title) for claim in ruled_out))
+    return first(
+        m.term for m in found if not any(_covers(claim, m.start, words, title=title) for claim in ruled_out)
+    )
 
 
 @lru_cache(maxsize=4_000)
@@ -1035,7 +1060,9 @@ def composition(description: str) -> str:
 LISTED = 5
 """So many commas make a description a list of ingredients."""
 INGREDIENTS = re.compile(r"(?i)\bingredients?\s*:|\bcontains\b\s*:")
-TRACES = re.compile(r"(?i)\b(?:may (?:also )?contain|traces of|processed in|made in a (?:factory|facility))\b[^.;]*")
+TRACES = re.compile(
+    r"(?i)\b(?:may (?:also )?contain|traces of|processed in|made in a (?:factory|facility))\b[^.;]*"
+)
 USES = re.compile(
     r"(?i)\b(?:for|to|serves?|served|serving|nice|goes|pairs?|great|best|alongside|beside|next to|"
     r"under|over|like|instead|perfect|ideal|lovely|than|into|before|after|when|"
@@ -1044,7 +1071,8 @@ USES = re.compile(
 ADVICE = re.compile(
     r"(?i)\s*(?:serve|stir|spread|slice|try|add|eat|use|dip|drizzle|toss|cook|bake|heat|roast|fry|grill|dunk|"
     r"pour|top|fold|mix|spoon|wrap|melt|crumble|crush|char|tear|halve|wash|toast|keep|scatter|grate|pair|"
-    r"shake|cut|boil|simmer)\b"
+    r"shake|cut|boil|simmer)\s+(?:it|them|one|some|a|an|the|on|in|into|with|over|under|through|from|gently|"
+    r"up|straight|hot|cold|chilled|warm|and|or|halves|rings|slices|after|before|beside|alongside)\b"
 )
 
 

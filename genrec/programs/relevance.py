@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,9 @@ from genrec.catalog.items import Item
 from genrec.catalog.minilm import MINILM_SHA256
 from genrec.errors import IndexStateError, ModelFileError
 from genrec.page import Theme
-
-if TYPE_CHECKING:
-    pass
+from genrec.programs.relevance_network import PairNetwork
 
 KIND, FORMAT_VERSION, WEIGHTS = "relevance gate", 1, "adapter.safetensors"
-
-MAX_TOKENS = 128
-"""Word pieces of theme and item together that a cross-encoder reads; the longer side loses its end."""
 
 ITEM_WORDS = 30
 """Words of an item that a gate reads; about 48 word pieces."""
@@ -111,7 +106,7 @@ class CrossEncoderGate:
 
     name = "cross-encoder"
 
-    def __init__(self, network: "PairNetwork", *, slope: float, offset: float, threshold: float) -> None:
+    def __init__(self, network: PairNetwork, *, slope: float, offset: float, threshold: float) -> None:
         """Use `load`; this is for a network already in memory."""
         self.threshold = threshold
         self._network = network

@@ -101,8 +101,8 @@ def _same_names(what: str, program: Any, state: Any) -> None:
     missing, unknown = sorted(set(program) - set(state)), sorted(set(state) - set(program))
     if missing or unknown:
         raise ProgramStateError(
-            f"{what} do not match: the state lacks {missing or 'none'} and has {unknown or 'none'} that the program does "
-            "not know; compile again, or load it with the version of genrec that wrote it"
+            f"{what} do not match: the state lacks {missing or 'none'} and has {unknown or 'none'} that the "
+            "program does not know; compile again, or load it with the version of genrec that wrote it"
         )
 
 

@@ -37,11 +37,11 @@ def write_page(page: Page, request: PageRequest, items: Mapping[str, Item], *, f
 def _render(page: Page, request: PageRequest, items: Mapping[str, Item], form: str, *, to_terminal: bool) -> str:
     if form == "json":
         return page.model_dump_json(indent=2) + "\n"
-    told = {"shopper": request.shopper, "on": request.on, "occasion": request.occasion}
+    shopper, on, occasion = request.shopper, request.on, request.occasion
     if form == "html":
         from genrec.serving.page_html import render_page_html
 
-        return render_page_html(page, items, **told)
+        return render_page_html(page, items, shopper=shopper, on=on, occasion=occasion)
     from rich.console import Console
 
     from genrec.serving.page_table import print_page
@@ -50,5 +50,5 @@ def _render(page: Page, request: PageRequest, items: Mapping[str, Item], form: s
     if not (to_terminal and console.is_terminal):
         console = Console(width=PIPE_COLUMNS, no_color=True, force_terminal=False)
     with console.capture() as captured:
-        print_page(page, items, console=console, **told)
+        print_page(page, items, shopper=shopper, on=on, occasion=occasion, console=console)
     return captured.get()

@@ -9,8 +9,8 @@ class ThemePlanner(dspy.Signature):
     """Plan one shopper's page: ordered themed sections, each a shopping intent of its own.
 
     A theme is four or so product ideas that belong together and a title that says what they are for. Write the title
-    after the ideas: at most 48 characters, sentence case, a concrete intent ("Porridge toppers for grey mornings"), never
-    a department, never a claim the facts do not support. Prefer the candidates; go beyond them only for a better
+    after the ideas: at most 48 characters, sentence case, a concrete intent ("Porridge toppers for grey mornings"),
+    never a department, never a claim the facts do not support. Prefer the candidates; go beyond them only for a better
     fit. Respect every diet, allergy and age. Themes must differ from each other and from those in `avoid`.
     """
 

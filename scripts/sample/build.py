@@ -77,7 +77,19 @@ def words(text: str, known: frozenset[str], kind: str) -> set[str]:
     return found
 
 
-def derived_dietary(dietary: set[str], allergens: set[str], *, alcohol: bool) -> set[str]:
+PLAIN = frozenset(
+    {
+        "Fruit", "Vegetables & salad", "Flour", "Sugar & baking syrups", "Dried fruit, nuts & seeds", "Salt & pepper",
+        "Olive oil", "Cooking & speciality oils", "Quinoa, millet & other grains", "Wheat, barley & couscous", "Dry rice",
+        "Dried beans & lentils", "Nuts", "Dried fruit", "Still & sparkling water", "Coffee beans", "Ground coffee",
+        "Black tea", "Green, white & oolong tea", "Herbal, rooibos & mate", "Frozen vegetables", "Frozen fruit",
+        "Hen & specialty eggs", "Tinned tomatoes", "Tinned vegetables", "Tinned beans & pulses",
+    }
+)  # fmt: skip
+"""Departments and leaves of plain food, which is kosher without a label (eggs too)."""
+
+
+def derived_dietary(dietary: set[str], allergens: set[str], *, alcohol: bool, plain: bool = False) -> set[str]:
     """What follows from the declared diets and allergens of a food (FORMAT.md, *dietary*)."""
     result = set(dietary)
     if "vegan" in result:
@@ -90,6 +102,8 @@ def derived_dietary(dietary: set[str], allergens: set[str], *, alcohol: bool) ->
         result.add("nut-free")
     if "vegetarian" in result and not alcohol:
         result.add("halal")
+    if {"vegan", "vegetarian"} & result and plain and not alcohol:
+        result.add("kosher")
     return result
 
 
@@ -124,7 +138,8 @@ def read_line(line: str, categories: tuple[str, ...], defaults: dict[str, str]) 
     check_consistent(dietary, allergens)
     if settings["food"] == "yes":
         alcohol = min_age >= 18 or bool(ALCOHOL.search(title.lower()))
-        dietary = derived_dietary(dietary, allergens, alcohol=alcohol)
+        plain = bool(PLAIN & {categories[0], categories[-1]})
+        dietary = derived_dietary(dietary, allergens, alcohol=alcohol, plain=plain)
         check_consistent(dietary, allergens)
     if not brand:
         raise SourceError("no brand")
