@@ -38,7 +38,9 @@ def main() -> None:
     taught = {theme["title"].casefold() for demo in demos for theme in demo["themes"]}
     taught |= _training_titles()
 
-    print(f"{'shopper':28} sections items denied repeats titles>48 copied fail/calls  in/cached/out   LM s  all s  degraded")
+    print(
+        f"{'shopper':28} sections items denied repeats titles>48 copied fail/calls  in/cached/out   LM s  all s  degraded"
+    )
     rows, pages = [], []
     for shopper in people:
         request = PageRequest(shopper=shopper, on=ON)
@@ -51,9 +53,7 @@ def main() -> None:
         denied = sum(
             not verdict.allowed or not catalog.items[verdict.item_id].in_stock
             for section in page.sections
-            for verdict in policy.check(
-                request, section.theme.title, [catalog.items[i.item_id] for i in section.items]
-            )
+            for verdict in policy.check(request, section.theme.title, [catalog.items[i.item_id] for i in section.items])
         )
         usage = list(page.usage.values())
         row = {
@@ -76,8 +76,8 @@ def main() -> None:
         }
         rows.append(row)
         print(
-            f"{row['shopper']:28} {row['sections']:8} {row['items']:5} {row['denied']:6} {row['repeats']:7} {row['long']:9} "
-            f"{row['copied']:6} {row['failures']:4}/{row['calls']:<5} {row['input']:5}/{row['cached']}/{row['output']} "
+            f"{row['shopper']:28} {row['sections']:8} {row['items']:5} {row['denied']:6} {row['repeats']:7} "
+            f"{row['long']:9} {row['copied']:6} {row['failures']:4}/{row['calls']:<5} {row['input']:5}/{row['cached']}/{row['output']} "
             f"{row['lm_seconds']:6.1f} {row['seconds']:6.1f}  {', '.join(row['degraded']) or '-'}",
             flush=True,
         )

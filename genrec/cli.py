@@ -171,7 +171,7 @@ def search(query: str, limit: int, catalog: Path | None, maps: Sequence[str], sk
 @catalog_options
 @lm_options
 @program_options
-@click.option("--optimizer", type=click.Choice(["labeled", "bootstrap"]), default="bootstrap", show_default=True)
+@click.option("--optimizer", type=click.Choice(["labeled", "bootstrap"]), default="labeled", show_default=True)
 @click.option("--train", "train_limit", type=int, default=8, show_default=True, help="train shoppers to learn from")
 @click.option("--dev", "dev_limit", type=int, default=6, show_default=True, help="dev shoppers to measure on")
 @click.option("--minutes", type=float, default=15.0, show_default=True, help="stop in time, with what there is")
@@ -197,8 +197,8 @@ def compile_(
         compiled = compile_program(
             _generator(settings, store),
             optimizer=optimizer,
-            train_limit=train_limit,
-            dev_limit=dev_limit,
+            limit_train=train_limit,
+            limit_dev=dev_limit,
             minutes=minutes,
             seed=seed,
             progress=progress,
@@ -223,7 +223,8 @@ def promote(version: int) -> None:
     from genrec import registry
     from genrec.settings import load_settings
 
-    click.echo(registry.promote(version, _where(load_settings())))
+    made = registry.promote(version, _where(load_settings()))
+    click.echo(f"{made.uri} is champion")
 
 
 @main.command()
@@ -232,7 +233,8 @@ def rollback() -> None:
     from genrec import registry
     from genrec.settings import load_settings
 
-    click.echo(registry.rollback(_where(load_settings())))
+    made = registry.rollback(_where(load_settings()))
+    click.echo(f"{made.uri} is champion again")
 
 
 @main.command()
@@ -292,9 +294,9 @@ def _generator(settings: Any, store: Any) -> Any:
 
 
 def _where(settings: Any) -> Any:
-    from genrec.registry import RegistryPlace
+    from genrec.registry import RegistrySettings
 
-    return RegistryPlace.of(settings)
+    return RegistrySettings.at(settings.home, settings.tracking_uri)
 
 
 def _progress() -> Any:

@@ -239,8 +239,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _parquet(path: Path) -> _Source:
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)

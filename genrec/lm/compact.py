@@ -33,8 +33,13 @@ class Codec:
 
 
 def plain(phrase: str) -> str:
-    """A phrase as it may stand in a list: no separators, single spaces."""
-    return re.sub(r"[\s,|;\n]+", " ", phrase).strip()
+    """A phrase as it may stand in a list and in a grammar: no separators, no control characters, single spaces."""
+    return re.sub(r"[\s,|;\x00-\x1f\x7f-\x9f]+", " ", phrase).strip()
+
+
+def listed(phrases: Sequence[str]) -> list[str]:
+    """Phrases as they are shown and may be chosen: plain, none empty, none twice."""
+    return list(dict.fromkeys(p for phrase in phrases if (p := plain(str(phrase)))))
 
 
 def _write_theme(theme: Theme | Mapping[str, Any]) -> str:
@@ -49,6 +54,13 @@ def _read_theme(line: str) -> dict[str, Any]:
     return {"concepts": tuple(c.strip() for c in concepts.split(",")), "title": title.strip().rstrip(",- ")}
 
 
+def _read_themes(text: str) -> list[dict[str, Any]]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise ValueError("no theme")
+    return [_read_theme(line) for line in lines]
+
+
 def _write_descriptor(descriptor: Descriptor | Mapping[str, Any]) -> str:
     given = descriptor if isinstance(descriptor, Descriptor) else Descriptor.model_validate(descriptor)
     return ", ".join(plain(k) for k in given.keywords)
@@ -56,14 +68,14 @@ def _write_descriptor(descriptor: Descriptor | Mapping[str, Any]) -> str:
 
 THEMES = Codec(
     write=lambda themes: "\n".join(_write_theme(t) for t in themes),
-    read=lambda text: [_read_theme(line) for line in text.strip().splitlines() if line.strip()],
-    grammar=lambda inputs: themes_grammar([plain(c) for c in inputs["candidates"]], int(inputs["count"])),
+    read=_read_themes,
+    grammar=lambda inputs: themes_grammar(listed(inputs["candidates"]), int(inputs["count"])),
     request={"id_slot": 0, "lora": [{"id": 0, "scale": 1.0}]},
 )
 DESCRIPTOR = Codec(
     write=_write_descriptor,
     read=lambda text: {"keywords": tuple(k.strip() for k in text.split(",") if k.strip())},
-    grammar=lambda inputs: subset_grammar([plain(k) for k in inputs["keywords"]], 4, 6),
+    grammar=lambda inputs: subset_grammar(listed(inputs["keywords"]), 4, 6),
     request={"id_slot": 1, "lora": [{"id": 0, "scale": 0.0}]},
 )
 NUMBERS = Codec(
@@ -96,8 +108,8 @@ class CompactAdapter(dspy.Adapter):
             AdapterParseError: the answer does not read as the output type.
 
         """
-        name, codec = self._output(signature)
-        options = {**lm.kwargs, **lm_kwargs}
+        _, codec = self._output(signature)
+        options = {key: value for key, value in {**lm.kwargs, **lm_kwargs}.items() if value is not None}
         config = Config(
             temperature=options.get("temperature", 0.0),
             top_p=options.get("top_p", 0.95),
@@ -151,7 +163,7 @@ class CompactAdapter(dspy.Adapter):
         for name in signature.input_fields:
             value = values.get(name)
             if isinstance(value, Sequence) and not isinstance(value, str):
-                value = ", ".join(plain(str(v)) for v in value)
+                value = ", ".join(listed(value))
             if value not in (None, ""):
                 lines.append(f"{name}: {' '.join(str(value).split())}")
         return "\n".join(lines)

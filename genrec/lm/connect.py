@@ -11,6 +11,7 @@ os.environ.setdefault(
 import dspy
 
 from genrec.errors import SettingsError
+from genrec.lm.chat import ChatAdapter, JSONAdapter
 from genrec.lm.compact import CompactAdapter
 
 EMBEDDED = "embedded"
@@ -66,9 +67,9 @@ def open_lm(
         lm = dspy.LM(model, temperature=temperature, max_tokens=max_tokens, cache=False, num_retries=0, **connection)
     except ValueError as error:
         raise SettingsError(f"--lm {model}: {error}") from error
-    chosen: dspy.Adapter = dspy.ChatAdapter(use_json_adapter_fallback=False)
+    chosen: dspy.Adapter = ChatAdapter()
     if adapter == "json":
-        chosen = dspy.JSONAdapter()
+        chosen = JSONAdapter()
     elif adapter == "compact":
         chosen = CompactAdapter()
     return LanguageModel(lm, chosen, model, small=adapter == "compact", timeout=timeout)

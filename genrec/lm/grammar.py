@@ -5,37 +5,42 @@ from collections.abc import Sequence
 
 from genrec.page import TITLE_LIMIT
 
-TITLE_CHARACTERS = "a-zA-Z0-9 ',&éèêñçüöäáíóúâîôÉ-"
+LETTERS = "a-zA-Z0-9éèêñçüöäáíóúâîôÉ"
+TITLE_CHARACTERS = f"{LETTERS} ',&-"
 """What a generated title may be written with; a first character is a capital or a digit."""
 
 
 def ordered_subset(name: str, choices: Sequence[str], least: int, most: int) -> str:
     """Rules under `name` for `least` to `most` of `choices`, joined by ", ", in the given order, each at most once.
 
-    A rule `name-i-k` means: k were chosen, the next is at position i or later. There are len(choices) * most rules.
+    A rule `name-i-k` means: k were chosen, the next is at position i or later. There are at most len(choices) * most
+    rules of two alternatives each: choice i and then the rest, or the rest without it. Without choices: "". A choice
+    may hold anything but control characters, whose escapes JSON and GBNF write differently.
     """
+    if not choices:
+        return f'{name} ::= ""'
     quoted = [json.dumps(choice, ensure_ascii=False) for choice in choices]
     rules = [f"{name} ::= {name}-0-0"]
     for taken in range(most):
-        for start in range(len(quoted)):
+        for at in range(taken, len(quoted)):
+            left = len(quoted) - at - 1
             options = []
-            for at in range(start, len(quoted)):
-                left = len(quoted) - at - 1
-                ends = taken + 1 >= least
-                goes_on = taken + 1 < most and left > 0 and taken + 1 + left >= least
-                following = f'", " {name}-{at + 1}-{taken + 1}'
-                if goes_on:
-                    options.append(f"{quoted[at]} ({following})?" if ends else f"{quoted[at]} {following}")
-                elif ends:
+            if taken + 1 + left >= least:
+                more = f'", " {name}-{at + 1}-{taken + 1}'
+                if taken + 1 == most or not left:
                     options.append(quoted[at])
+                else:
+                    options.append(f"{quoted[at]} ({more})?" if taken + 1 >= least else f"{quoted[at]} {more}")
+            if left and taken + left >= least:
+                options.append(f"{name}-{at + 1}-{taken}")
             if options:
-                rules.append(f"{name}-{start}-{taken} ::= {' | '.join(options)}")
+                rules.append(f"{name}-{at}-{taken} ::= {' | '.join(options)}")
     return "\n".join(rules)
 
 
 def title_rule(name: str) -> str:
-    """A title of 8 to TITLE_LIMIT characters that starts with a capital or a digit."""
-    return f"{name} ::= [A-Z0-9] [{TITLE_CHARACTERS}]{{7,{TITLE_LIMIT - 1}}}"
+    """A title of 8 to TITLE_LIMIT characters that starts with a capital or a digit and ends in a letter or digit."""
+    return f"{name} ::= [A-Z0-9] [{TITLE_CHARACTERS}]{{6,{TITLE_LIMIT - 2}}} [{LETTERS}]"
 
 
 def themes_grammar(candidates: Sequence[str], count: int) -> str:
@@ -53,5 +58,7 @@ def subset_grammar(choices: Sequence[str], least: int, most: int) -> str:
 
 def numbers_grammar(highest: int) -> str:
     """One line: "none", or some of the numbers 1 to `highest` in ascending order."""
+    if highest < 1:
+        return 'root ::= "none"'
     numbers = [str(n) for n in range(1, highest + 1)]
     return 'root ::= "none" | pick\n' + ordered_subset("pick", numbers, 1, min(6, highest))

@@ -19,7 +19,7 @@ class Meter:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dspy.LM]:
-        """Time a stage and charge to it every call made with the LM that is yielded."""
+        """Time a stage and charge to it every call made with the LM that is yielded: one at least, answered or not."""
         copy = self._lm.copy()
         start = time.perf_counter()
         try:
@@ -44,7 +44,7 @@ class Meter:
         dollars = before.dollars if not known else sum(known) + (before.dollars or 0.0)
         self._stages[name] = before.model_copy(
             update={
-                "calls": before.calls + len(history),
+                "calls": before.calls + max(1, len(history)),  # a call that failed leaves no history
                 "input_tokens": before.input_tokens + sum(u.get("prompt_tokens") or 0 for u in usages),
                 "cached_tokens": before.cached_tokens
                 + sum((u.get("prompt_tokens_details") or {}).get("cached_tokens") or 0 for u in usages),

@@ -7,10 +7,8 @@ label teaches nothing.
 
 import json
 import random
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib.resources import files
 from typing import Literal, NamedTuple
@@ -20,22 +18,14 @@ from numpy.typing import NDArray
 
 from genrec.catalog.dense import Embedder
 from genrec.catalog.items import Item
-from genrec.catalog.text import tokenize
+from genrec.optimizers.concept_matcher import ConceptMatcher, product_name
 from genrec.programs.library import shipped_themes
 
 Split = Literal["train", "dev", "test"]
 
-SAME, NEAR = 0.80, 0.52
-"""Cosine of concept and product name: from SAME on it is the same thing, from NEAR on nobody knows."""
+DOUBTFUL = 60
+"""Items nearest to a theme's title are no sure negatives: ketchup on hot dog night, listed or not."""
 
-_ASIDE = re.compile(r"\s+(?:with|in|for|from|on|without)\s+|\s*[,(;]\s*")
-_QUALIFIERS = frozenset(
-    tokenize(
-        "fresh ready made own brand small large plain mini good whole loose single classic everyday best free range "
-        "ripe local baby big extra each own simple soft natural easy cheap"
-    )
-)
-_TRAILING = frozenset(tokenize("loose each large small whole mix selection pack twin bunch fillet fillets assorted"))
 _PHRASES = {
     "flavour": "{} flavour",
     "occasion": "for {}",
@@ -74,6 +64,7 @@ def theme_sources() -> list[Source]:
     """The theme library, split by title; and the planner's examples, training only, less those alike a held-out one."""
     library = [Source(t.title, t.concepts, split_of(t.title)) for t in shipped_themes()]
     held = [set(source.concepts) for source in library if source.split != "train"]
+    shipped = {source.title for source in library}
     extra: dict[str, tuple[str, ...]] = {}
     data = files("genrec.optimizers").joinpath("data")
     for name in ("sections_food.jsonl", "sections_mixed.jsonl"):
@@ -87,87 +78,9 @@ def theme_sources() -> list[Source]:
     fresh = [
         Source(title, concepts, "train")
         for title, concepts in sorted(extra.items())
-        if len(concepts) >= 3 and not any(len(other & set(concepts)) >= 3 for other in held)
+        if len(concepts) >= 3 and title not in shipped and not any(len(other & set(concepts)) >= 3 for other in held)
     ]
     return library + fresh
-
-
-@lru_cache(maxsize=50_000)
-def name_stems(title: str) -> tuple[str, ...]:
-    """Stems of the product's name: the title up to its first aside, without words like "loose" at its end."""
-    stems = tokenize(_ASIDE.split(title.strip(), maxsplit=1)[0])
-    while len(stems) > 1 and (stems[-1] in _TRAILING or stems[-1].isdigit()):
-        stems.pop()
-    return tuple(stems)
-
-
-class ConceptMatcher:
-    """What each concept means in this catalog: an int8 row of 1 (is one), 0 (is something else), -1 (unknown)."""
-
-    def __init__(self, items: Sequence[Item], embedder: Embedder) -> None:
-        """Embed the product names of `items` once."""
-        self.items = items
-        self._embedder = embedder
-        self._names = [name_stems(item.title) for item in items]
-        self._leaves = [frozenset(tokenize(item.leaf)) for item in items]
-        self._words = [
-            frozenset(tokenize(" ".join([item.title, *item.categories, *item.attributes.values()]))) for item in items
-        ]
-        self._titles = [frozenset(tokenize(item.title)) for item in items]
-        self._vectors = embedder.encode([_ASIDE.split(item.title)[0] for item in items])
-        self._rows: dict[str, NDArray[np.int8]] = {}
-        self._known: dict[str, NDArray[np.float32]] = {}
-        self._departments = np.array([item.department for item in items])
-
-    def prepare(self, concepts: Iterable[str]) -> None:
-        """Embed `concepts` in one call."""
-        new = sorted(set(concepts) - set(self._known))
-        self._known.update(zip(new, self._embedder.encode(new), strict=True))
-
-    def cosines(self, concept: str) -> NDArray[np.float32]:
-        """Cosine of the concept with every product name, float32 (n,)."""
-        if concept not in self._known:
-            self.prepare([concept])
-        return np.asarray(self._vectors @ self._known[concept])
-
-    def labels(self, concept: str) -> NDArray[np.int8]:
-        """Return 1, 0 or -1 for every item, int8 (n,)."""
-        if concept not in self._rows:
-            self._rows[concept] = self._decide(concept)
-        return self._rows[concept]
-
-    def shares_word(self, concept: str) -> NDArray[np.bool_]:
-        """Whether a title holds the concept's head noun at all, bool (n,): "apple shampoo" for "apples"."""
-        head = tokenize(concept)[-1:]
-        return np.array([bool(head) and head[0] in words for words in self._titles])
-
-    def _decide(self, concept: str) -> NDArray[np.int8]:
-        stems = tokenize(concept)
-        cosine = self.cosines(concept)
-        row = np.zeros(len(self.items), np.int8)
-        row[cosine >= NEAR] = -1
-        if not stems:
-            return row
-        needed = frozenset(stem for stem in stems if stem not in _QUALIFIERS) | {stems[-1]}
-        head = stems[-1]
-        for number, name in enumerate(self._names):
-            headed = bool(name) and name[-1] == head
-            in_leaf = head in self._titles[number] and head in self._leaves[number]
-            if (headed or in_leaf) and needed <= self._words[number]:
-                row[number] = 1
-            elif headed or in_leaf:
-                row[number] = -1
-        row[cosine >= SAME] = 1
-        return self._sane(row, cosine)
-
-    def _sane(self, row: NDArray[np.int8], cosine: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Doubt a positive of a department that holds few of them and looks far from the concept."""
-        positive = row == 1
-        if positive.sum() >= 3:
-            found = self._departments[positive]
-            homes = [department for department in set(found) if (found == department).mean() >= 0.2]
-            row[positive & ~np.isin(self._departments, homes) & (cosine < 0.75)] = -1
-        return row
 
 
 def build_pairs(
@@ -181,7 +94,7 @@ def build_pairs(
     chance = random.Random(seed)
     sources = theme_sources() if sources is None else sources
     matcher = ConceptMatcher(items, embedder)
-    matcher.prepare(concept for source in sources for concept in source.concepts)
+    matcher.prepare([s.title for s in sources] + [concept for s in sources for concept in s.concepts])
     leaf_split: list[Split] = [split_of("/".join(item.categories)) for item in items]
     pairs: list[Pair] = []
     for source in sources:
@@ -205,7 +118,7 @@ def _theme_pairs(
 ) -> list[Pair]:
     rows = np.stack([matcher.labels(concept) for concept in source.concepts])  # (concepts, n)
     usable = np.array([source.split != "train" or split == "train" for split in leaf_split])
-    positive = (rows == 1).any(0) & usable
+    positive = ((rows == 1).any(0) | _whole_leaves(rows, matcher.items)) & usable
     if positive.sum() < 3:
         return []
     departments = np.array([item.department for item in matcher.items])
@@ -216,7 +129,10 @@ def _theme_pairs(
     other_world = food != (food[positive].mean() > 0.5)
     if 0.1 < food[positive].mean() < 0.9:
         other_world[:] = False
-    clear = (rows == 0).all(0) & ~word & usable
+    doubtful = _top(matcher.cosines(source.title)) | _top(
+        np.stack([matcher.cosines(c) for c in source.concepts]).mean(0)
+    )
+    clear = (rows == 0).all(0) & ~positive & ~word & (~doubtful | other_world) & usable
     trap = ((word & ~homes) | (cosine > 0.35)) & ~positive & other_world & usable
     near = np.argsort(-np.where(clear, cosine, -1.0))[: 24 if source.split == "train" else 40]
     near = near[clear[near]]
@@ -228,7 +144,7 @@ def _theme_pairs(
         "random": np.flatnonzero(clear),
     }
     big = source.split != "train" or len(source.concepts) > 4
-    shares = {"positive": 14 if big else 8, "trap": 3, "near": 6, "sibling": 5, "random": 3}
+    shares = {"positive": 14 if big else 9, "trap": 3, "near": 5, "sibling": 5, "random": 3}
     pairs = []
     for kind, count in shares.items():
         pool = pools[kind].tolist()
@@ -237,6 +153,22 @@ def _theme_pairs(
             label = int(kind == "positive")
             pairs.append(Pair(query, matcher.items[number].item_id, label, f"theme:{source.title}", source.split))
     return pairs
+
+
+def _top(cosine: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The `DOUBTFUL` largest, bool (n,)."""
+    return np.asarray(cosine >= np.sort(cosine)[-DOUBTFUL:][0])
+
+
+def _whole_leaves(rows: NDArray[np.int8], items: Sequence[Item]) -> NDArray[np.bool_]:
+    """Items of the leaves where three concepts or more are at home, bool (n,).
+
+    A theme of apples, pears and quinces is a theme of orchard fruit, named or not.
+    """
+    homes: dict[tuple[str, ...], set[int]] = defaultdict(set)
+    for concept, number in np.argwhere(rows == 1).tolist():
+        homes[items[number].categories].add(concept)
+    return np.array([len(homes[item.categories]) >= 3 for item in items])
 
 
 def _keyword_pairs(matcher: ConceptMatcher, leaf_split: Sequence[Split], chance: random.Random) -> list[Pair]:
@@ -249,7 +181,7 @@ def _keyword_pairs(matcher: ConceptMatcher, leaf_split: Sequence[Split], chance:
         for name, value in item.attributes.items():
             if name in _PHRASES:
                 members["attribute", _PHRASES[name].format(value)].add(number)
-        members["name", _ASIDE.split(item.title)[0].lower()].add(number)
+        members["name", product_name(item.title).lower()].add(number)
     matcher.prepare(phrase for _, phrase in members)
     pairs = []
     for (kind, phrase), inside in sorted(members.items()):

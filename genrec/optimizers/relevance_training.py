@@ -25,7 +25,7 @@ from genrec.programs.relevance import FORMAT_VERSION, KIND, WEIGHTS, item_text, 
 if TYPE_CHECKING:
     from sentence_transformers.cross_encoder import CrossEncoder
 
-RANK = 16
+RANK = 24
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +46,11 @@ def train_relevance(
     *,
     embedder: Embedder | None = None,
     pairs: Sequence[Pair] | None = None,
+    alone: int = 4,
     layers: int = 6,
     epochs: float = 1.0,
     minutes: float = 20.0,
-    batch_size: int = 64,
+    batch_size: int = 32,
     learning_rate: float = 6e-4,
     seed: int = 0,
     work: Path | None = None,
@@ -67,7 +68,7 @@ def train_relevance(
     for name, part in (("train", train), ("dev", dev)):
         if len({pair.label for pair in part}) < 2:
             raise CatalogError(f"no relevance pairs of both labels for {name}: the catalog is too small or too unlike")
-    model, steps = _fit(train, by_id, layers, epochs, minutes, batch_size, learning_rate, seed, work)
+    model, steps = _fit(train, by_id, (alone, layers), epochs, minutes, batch_size, learning_rate, seed, work)
     logits = _logits(model, [(pair.query, by_id[pair.item_id]) for pair in dev])
     labels = np.array([pair.label for pair in dev])
     slope, offset = platt(logits, labels)
@@ -76,6 +77,7 @@ def train_relevance(
         "kind": KIND,
         "format_version": FORMAT_VERSION,
         "base_sha256": MINILM_SHA256,
+        "alone": alone,
         "layers": layers,
         "slope": slope,
         "offset": offset,
@@ -126,7 +128,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
 def _fit(
     train: Sequence[Pair],
     texts: Mapping[str, str],
-    layers: int,
+    shape: tuple[int, int],
     epochs: float,
     minutes: float,
     batch_size: int,
@@ -142,7 +144,8 @@ def _fit(
 
     from genrec.optimizers.relevance_model import AdapterTrainer, StopAfter, build_model
 
-    model = build_model(layers, RANK, seed)
+    model = build_model(alone=shape[0], layers=shape[1], rank=RANK, seed=seed)
+    model[0].remember(sorted({texts[pair.item_id] for pair in train}))
     data = Dataset.from_dict(
         {
             "query": [pair.query for pair in train],
@@ -157,9 +160,7 @@ def _fit(
             num_train_epochs=epochs,
             per_device_train_batch_size=batch_size,
             learning_rate=learning_rate,
-            warmup_steps=0.06,
             weight_decay=0.01,
-            lr_scheduler_type="linear",
             bf16=True,
             use_cpu=True,
             seed=seed,
@@ -176,7 +177,7 @@ def _fit(
             args=arguments,
             train_dataset=data,
             loss=BinaryCrossEntropyLoss(model),
-            callbacks=[StopAfter(minutes)],
+            stop=StopAfter(minutes),
         )
         found = any(folder.glob("checkpoint-*/trainer_state.json"))
         trainer.train(resume_from_checkpoint=True if found else None)
@@ -192,13 +193,13 @@ def _logits(model: "CrossEncoder", pairs: list[tuple[str, str]]) -> NDArray[np.f
 
 def _write(model: "CrossEncoder", out: Path, facts: Mapping[str, object]) -> None:
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from genrec.optimizers.relevance_model import trained_weights
 
     weights = {name: value.to(torch.float16).contiguous() for name, value in trained_weights(model).items()}
     with replacing(out) as folder:
-        save_file(weights, folder / WEIGHTS)
+        (folder / WEIGHTS).write_bytes(save(weights))  # save_file would hide it from other users
         write_manifest(folder, facts)
 
 
@@ -208,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--catalog", type=Path, default=catalog_path())
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--alone", type=int, default=4, help="layers that read theme and item separately")
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--minutes", type=float, default=20.0)
@@ -218,6 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     result = train_relevance(
         items,
         given.out,
+        alone=given.alone,
         layers=given.layers,
         epochs=given.epochs,
         minutes=given.minutes,

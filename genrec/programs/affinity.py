@@ -17,7 +17,6 @@ class History:
     def __init__(self, request: PageRequest, catalog: Catalog) -> None:
         """Purchases of items that the catalog no longer has are left out."""
         self._catalog = catalog
-        self._on = request.on
         self.purchases: tuple[Purchase, ...] = tuple(
             sorted(
                 (p for p in request.shopper.history if p.at <= request.on and p.item_id in catalog.items),
@@ -37,14 +36,17 @@ class History:
 
     @cached_property
     def weights(self) -> NDArray[np.float32]:
-        """0.5 ** (age / HALF_LIFE_DAYS) of each distinct item's latest purchase, scaled to 1 at most, (n,)."""
+        """0.5 ** (days before the newest purchase / HALF_LIFE_DAYS) of each distinct item's latest purchase, (n,)."""
+        if not self.item_ids:
+            return np.zeros(0, dtype=np.float32)
         latest = {p.item_id: p.at for p in reversed(self.purchases)}
-        ages = np.array([(self._on - latest[i]).days for i in self.item_ids], dtype=np.float32)
+        newest = max(latest.values())
+        ages = np.array([(newest - latest[i]).days for i in self.item_ids], dtype=np.float32)
         weights: NDArray[np.float32] = np.exp2(-ages / HALF_LIFE_DAYS)
-        return weights / weights.max() if len(weights) else weights
+        return weights
 
     def affinity(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Max over bought items of weight * cosine, clipped to [0, 1], for each row of (m, dim); 0 without history."""
+        """Max over bought items of (1 + weight) / 2 * cosine, clipped to [0, 1], for each row of (m, dim)."""
         if not self.item_ids or not len(vectors):
             return np.zeros(len(vectors), dtype=np.float32)
         cosines = vectors @ self.vectors.T * (0.5 + 0.5 * self.weights)

@@ -28,6 +28,7 @@ class Asker:
         self.meter = Meter(model.lm)
         self.down = ""
         """Why the LM is not asked any more; empty while it is."""
+        self._deadline = deadline
         self._ends = time.monotonic() + deadline
 
     def ask(
@@ -41,6 +42,9 @@ class Asker:
         """
         problem = ""
         for attempt in range(2 if retry else 1):
+            patience = self._patience()
+            if not self.down and not patience:
+                self.down = f"the {self._deadline:.0f} s that a page may spend on {self.model.name} are over"
             if self.down:
                 raise LMError(self.down)
             seeded = dict(config)
@@ -48,20 +52,21 @@ class Asker:
                 seeded["seed"] = int(config["seed"]) + attempt * RETRY_SEED
             try:
                 with self.meter.stage(stage) as lm:
-                    return self._within_time(predictor, lm, seeded, inputs)
-            except AdapterParseError as error:
+                    return self._within_time(predictor, lm, seeded, inputs, patience)
+            except (AdapterParseError, RecursionError) as error:
                 self.meter.fail(stage)
-                problem = f"unusable answer: {' '.join(str(error.lm_response).split())[:120]!r}"
+                answer = " ".join(str(getattr(error, "lm_response", error)).split())[:120]
+                problem = f"{self.model.name} gave an unusable answer: {answer!r}"
             except Late:
                 self.meter.fail(stage)
-                problem = f"no answer within {self._patience():.0f} s"
-                if attempt or self._patience() < 1:
-                    self.down = f"{self.model.name} did not answer in time"
+                problem = f"{self.model.name} gave no answer within {patience:.0f} s"
+                if attempt:
+                    self.down = problem
             except dspy.LMError as error:
                 self.meter.fail(stage)
-                problem = " ".join(str(error).split())[:200]
+                problem = f"{self.model.name} failed: {' '.join(str(error).split())[:200]}"
                 if attempt:
-                    self.down = f"{self.model.name} failed: {problem}"
+                    self.down = problem
         raise LMError(problem)
 
     def seeded(self, seed: int) -> dict[str, int]:
@@ -72,7 +77,12 @@ class Asker:
         return max(0.0, min(self.model.timeout, self._ends - time.monotonic()))
 
     def _within_time(
-        self, predictor: dspy.Predict, lm: dspy.LM, config: Mapping[str, Any], inputs: Mapping[str, Any]
+        self,
+        predictor: dspy.Predict,
+        lm: dspy.LM,
+        config: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        patience: float,
     ) -> dspy.Prediction:
         """Run the call in a thread of its own: a server that drips bytes never trips a socket's timeout."""
         answer: Future[dspy.Prediction] = Future()
@@ -86,4 +96,4 @@ class Asker:
                 answer.set_exception(error)
 
         threading.Thread(target=context.run, args=(work,), daemon=True).start()
-        return answer.result(timeout=self._patience() or 0.001)
+        return answer.result(timeout=patience)

@@ -1,6 +1,7 @@
 """What the LM is told of the shopper and the day: terse facts, one clause each, nothing invented."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from genrec.catalog.store import Catalog
 from genrec.page import PageRequest
@@ -12,27 +13,43 @@ BOUGHT = 12
 
 def plain_title(title: str) -> str:
     """A product title without its pack size: "Rigatoni, 500 g" becomes "rigatoni"."""
-    head = title.split(",")[0].strip()
-    return head[:1].lower() + head[1:]
+    return lower_first(title.split(",")[0].strip() or title.strip())
 
 
-def shopper_facts(request: PageRequest, catalog: Catalog, *, brief: bool) -> str:
-    """Clauses joined by "; ". `brief` leaves out what a small model cannot use: the history and the notes."""
+def lower_first(text: str) -> str:
+    """`text` as it stands inside a sentence: "Red lentils" becomes "red lentils", "TV stand" stays."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def brief_facts(request: PageRequest, source: str) -> str:
+    """What bears on one group of concepts from `source`, and no more: a small model puts every fact into its title."""
+    clauses = []
+    if request.shopper.diets:
+        clauses.append(f"diet: {', '.join(sorted(request.shopper.diets))}")
+    if source == "household" and request.shopper.household.strip():
+        clauses.append(f"household: {request.shopper.household}")
+    if source in ("season", "occasion"):
+        clauses.append(f"on: {request.occasion.strip() or f'{request.on:%B}'}")
+    return _joined(clauses) or "anyone"
+
+
+def shopper_facts(request: PageRequest, catalog: Catalog) -> str:
+    """All that is known, for a model that can weigh it: clauses joined by "; ", on one line.
+
+    What a caller or a catalog wrote can neither start a line nor pass for a clause of its own.
+    """
     shopper = request.shopper
     clauses = []
     if shopper.diets or shopper.allergens:
         avoided = f"no {', '.join(sorted(shopper.allergens))}" if shopper.allergens else ""
         clauses.append(f"diet: {', '.join(filter(None, [*sorted(shopper.diets), avoided]))}")
-    if shopper.household:
+    if shopper.household.strip():
         clauses.append(f"household: {shopper.household}")
-    day = request.occasion or (f"{request.on:%B}" if brief else f"{request.on:%A %d %B %Y}")
-    clauses.append(f"on: {day}")
-    wants = [f"{o.name} ({o.note})" if o.note and not brief else o.name for o in request.objectives]
+    clauses.append(f"on: {request.occasion.strip() + ', ' if request.occasion.strip() else ''}{request.on:%A %d %B %Y}")
+    wants = [f"{o.name} ({o.note})" if o.note else o.name for o in request.objectives]
     if wants:
         clauses.append(f"wants: {', '.join(wants)}")
-    if brief:
-        return "; ".join(clauses)
-    upcoming = sorted(occasions_of(request)) if not request.occasion else []
+    upcoming = [] if request.occasion.strip() else sorted(occasions_of(request))
     if upcoming:
         clauses.append(f"coming up: {', '.join(upcoming)}")
     if shopper.age is not None:
@@ -43,6 +60,10 @@ def shopper_facts(request: PageRequest, catalog: Catalog, *, brief: bool) -> str
     counts = Counter(p.item_id for p in shopper.history if p.item_id in catalog.items and p.at <= request.on)
     bought = [plain_title(catalog.items[item_id].title) for item_id, _ in counts.most_common(BOUGHT)]
     clauses.append(f"buys: {', '.join(bought) or 'nothing yet'}")
-    if shopper.note:
+    if shopper.note.strip():
         clauses.append(f"note: {shopper.note}")
-    return "; ".join(clauses)
+    return _joined(clauses)
+
+
+def _joined(clauses: Sequence[str]) -> str:
+    return "; ".join(" ".join(clause.replace(";", ",").split()) for clause in clauses)

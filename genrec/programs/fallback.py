@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from genrec.catalog.store import Catalog
 from genrec.page import TITLE_LIMIT, PageRequest, Theme
-from genrec.programs.facts import plain_title
+from genrec.programs.facts import lower_first, plain_title
 from genrec.programs.gather import ConceptGroup
 from genrec.programs.guardrails import apply_rules
 from genrec.programs.planning import Planned
@@ -41,7 +41,7 @@ def popular_sections(
     wanted = 3 * request.items_per_section
     for department, item_ids in departments.items():
         items = [catalog.items[i] for i in item_ids[:wanted]]
-        title = f"Popular in {department[:1].lower()}{department[1:]}"[:TITLE_LIMIT]
+        title = f"Popular in {lower_first(department)}"[:TITLE_LIMIT]
         allowed, _ = apply_rules(policy, request, title, items)
         if len(allowed) >= 3 and check_title(title, request).allowed:
             leaves = list(dict.fromkeys((i.leaf or plain_title(i.title)).lower()[:60] for i in allowed))

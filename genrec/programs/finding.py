@@ -16,9 +16,12 @@ from genrec.programs.asking import Asker
 from genrec.programs.planning import Planned
 
 KEYWORDS = 100
-SMALL_KEYWORDS = 16
+SMALL_KEYWORDS = 12
 """Keywords that a small model chooses from: more only cost it prompt tokens."""
 CHOSEN = 6
+FEWEST = 4
+NEAR = 0.5
+"""Cosine of a keyword to the nearest idea of its theme below which it would only lead astray."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class Finder:
             in_stock=True, buyer_age=request.shopper.age, without_allergens=frozenset(request.shopper.allergens)
         )
         queries = [(n, q) for n, (planned, d) in enumerate(described) for q in (*planned.theme.concepts, *d.keywords)]
-        results = self._catalog.index.search_many([q for _, q in queries], limit=depth, where=base)
+        hits = self._catalog.index.search_many([q for _, q in queries], limit=2 * depth, where=base)
+        results = [self._without_namesakes(ranking)[:depth] for ranking in hits]
         found = []
         for n, (planned, descriptor) in enumerate(described):
             rankings = {q: hits for (owner, q), hits in zip(queries, results, strict=True) if owner == n}
@@ -94,6 +98,16 @@ class Finder:
             concept_of = {i: best[i][1] for i in candidates if i in best}
             found.append(Found(planned, descriptor.keywords, candidates, concept_of))
         return found
+
+    def _without_namesakes(self, hits: Sequence[Hit]) -> list[Hit]:
+        """Of items with one title only the most popular, at the place of the first: feeds list a thing many times."""
+        best: dict[str, Hit] = {}
+        for hit in hits:
+            title = self._catalog.items[hit.item_id].title.casefold()
+            kept = best.setdefault(title, hit)
+            if self._catalog.items[hit.item_id].popularity > self._catalog.items[kept.item_id].popularity:
+                best[title] = Hit(hit.item_id, kept.score)
+        return list(best.values())
 
     def _narrowed(self, rankings: dict[str, list[Hit]], descriptor: Descriptor, depth: int) -> dict[str, list[Hit]]:
         """The rankings within the descriptor's categories and attributes, unless that leaves too little."""
@@ -109,4 +123,5 @@ class Finder:
     def _pruned(self, planned: Planned, limit: int) -> list[str]:
         theme = planned.theme
         vectors = self._catalog.embedder.encode([*theme.concepts, theme.title])
-        return self._catalog.keywords.prune(vectors, limit=limit)
+        near = self._catalog.keywords.nearest(vectors, limit=limit)
+        return [hit.item_id for n, hit in enumerate(near) if n < FEWEST or hit.score >= NEAR]

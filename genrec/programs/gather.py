@@ -30,7 +30,16 @@ GROUP_LIMIT = 10
 """Most concepts in a group: more than that and four of them need not belong together."""
 OWN_GROUPS = 2
 """How many groups come from the shopper's own history when the library fits the catalog."""
+OWN_LEADERS = 4
+OWN_SCORE = 0.7
+NEAR = 0.5
+"""Cosine from which two things that were bought are of one kind."""
 HARD_DIETS = frozenset({"vegan", "vegetarian", "gluten-free", "dairy-free", "nut-free", "halal", "kosher"})
+DIET_WORDS = {diet: diet for diet in (*HARD_DIETS, "low-carb", "high-protein", "organic")} | {
+    "lactose-free": "dairy-free",
+    "plant-based": "vegan",
+    "plant milk": "dairy-free",
+}
 ALLERGEN_DIETS = {"milk": "dairy-free", "nuts": "nut-free", "peanuts": "nut-free", "gluten": "gluten-free"}
 
 
@@ -87,13 +96,12 @@ class Gatherer:
         for theme in fitting(self._themes, request, required_diets=frozenset(needed)):
             affinity = float(np.sort(history.affinity(self._catalog.embedder.encode(theme.concepts)))[-4:].mean())
             served = max(theme.objectives & objectives.keys(), key=lambda o: objectives[o], default="")
-            score = affinity + 0.1 * noise.random()
-            score += 0.9 if theme.occasions & occasions and request.occasion else 0.0
-            score += 0.25 if theme.occasions & occasions and not request.occasion else 0.0
-            score += 0.2 if theme.months else 0.0
-            score += 0.3 if theme.household & household else 0.0
-            score += 0.5 * objectives[served] if served else 0.0
-            score += 0.15 if diets & self._named_diets(theme) else -0.6 * bool(self._named_diets(theme))
+            now, named = bool(theme.occasions & occasions), _named_diets(theme)
+            score = 1.2 * affinity + 0.2 * noise.random()
+            score += (0.9 if request.occasion else 0.25) * now
+            score += 0.12 * bool(theme.months) + 0.3 * bool(theme.household & household)
+            score += 0.5 * objectives.get(served, 0.0)
+            score += 0.15 * bool(diets & named) - 0.6 * bool(named - diets)
             scored.append((score, theme, served))
         scored.sort(key=lambda entry: (-entry[0], entry[1].title))
         groups = []
@@ -113,32 +121,36 @@ class Gatherer:
             return "household"
         return "season" if theme.months else "library"
 
-    @staticmethod
-    def _named_diets(theme: LibraryTheme) -> set[str]:
-        """Diets that the title itself names: not for shoppers who keep none."""
-        words = theme.title.lower()
-        return {diet for diet in (*HARD_DIETS, "low-carb", "high-protein") if diet in words}
-
     def _from_history(self, request: PageRequest, history: History) -> list[ConceptGroup]:
-        """Groups around leaders of the history: an item, what is like it, and the catalog's keywords near both."""
+        """Groups around leaders of the history: things bought that are alike, and the catalog's items next to them."""
         if not history.item_ids:
             return []
         groups: list[ConceptGroup] = []
         left = list(range(len(history.item_ids)))
-        while left and len(groups) < 8:
-            leader = max(left, key=lambda n: (float((history.vectors[left] @ history.vectors[n] > 0.45).sum()), -n))
-            members = [n for n in left if float(history.vectors[n] @ history.vectors[leader]) > 0.45][:6]
+        while left and len(groups) < OWN_LEADERS:
+            leader = max(left, key=lambda n: (float((history.vectors[left] @ history.vectors[n] > NEAR).sum()), -n))
+            members = [n for n in left if float(history.vectors[n] @ history.vectors[leader]) > NEAR][:6]
             left = [n for n in left if n not in members]
-            if len(members) < 2:
+            bought = [history.item_ids[n] for n in members]
+            if len(members) < 3 or self._catalog.items[bought[0]].attributes.get("occasion"):
                 continue
-            centre = history.vectors[members].mean(axis=0, keepdims=True)
-            near = [hit.item_id for hit in self._catalog.keywords.nearest(centre, limit=40)]
-            concepts = self._distinct(self._supported(near, request))[:GROUP_LIMIT]
-            names = [plain_title(self._catalog.items[history.item_ids[n]].title) for n in members[:2]]
+            near = self._catalog.index.search_many(
+                [plain_title(self._catalog.items[i].title) for i in bought[:3]],
+                limit=GROUP_LIMIT,
+                where=Where(in_stock=True),
+                mode="dense",
+            )
+            departments = {self._catalog.items[i].department for i in bought}
+            alike = [hit.item_id for rank in zip(*near, strict=False) for hit in rank if hit.score >= SUPPORT]
+            items = [self._catalog.items[i] for i in dict.fromkeys([*bought, *alike])]
+            items = [i for i in items if i.department in departments and not i.attributes.get("occasion")]
+            names = [name for item in items if len((name := plain_title(item.title)).split()) <= 3]
+            concepts = self._distinct(self._supported(names, request))[:GROUP_LIMIT]
             if len(concepts) >= 4:
                 share = len(members) / len(history.item_ids)
-                why = f"Close to the {names[0]} and {names[1]} you have bought."
-                groups.append(ConceptGroup(concepts, "history", why[:240], score=0.75 + share))
+                told = [plain_title(self._catalog.items[i].title) for i in bought[:2]]
+                why = f"Close to the {told[0]} and the {told[1]} that you have bought."
+                groups.append(ConceptGroup(concepts, "history", why[:240], score=OWN_SCORE + share))
         return groups
 
     def _from_departments(self, request: PageRequest) -> list[ConceptGroup]:
@@ -194,6 +206,15 @@ class Gatherer:
         mean: Matrix = self._catalog.embedder.encode(list(concepts)).mean(axis=0)
         unit: Matrix = mean / max(float(np.linalg.norm(mean)), 1e-9)
         return unit
+
+
+def _named_diets(theme: LibraryTheme) -> set[str]:
+    """Diets that the title or half of the concepts name: such a theme is for those who keep them."""
+    named = set()
+    for word, diet in DIET_WORDS.items():
+        if word in theme.title.lower() or 2 * sum(word in c for c in theme.concepts) >= len(theme.concepts):
+            named.add(diet)
+    return named
 
 
 def flat(groups: Sequence[ConceptGroup], limit: int) -> list[str]:

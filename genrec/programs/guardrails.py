@@ -42,6 +42,8 @@ def check_with_lm(
     """
     lines: list[str] = []
     subjects: list[tuple[str, str]] = []
+    if not sections:
+        return set(), []
     for title, items in sections:
         subjects.append((title, "GuardrailCheck denied the title"))
         lines.append(f"{len(subjects)}. section: {title}")
@@ -50,6 +52,6 @@ def check_with_lm(
             lines.append(f"{len(subjects)}. {' '.join(item.title.split())}")
     prediction = asker.ask(STAGE, predictor, config=asker.seeded(request.seed), shopper=facts, lines=lines)
     denied = [subjects[number - 1] for number in sorted(set(prediction.deny)) if 1 <= number <= len(subjects)]
-    if subjects and len(denied) == len(subjects):
+    if len(denied) == len(subjects):
         raise LMError("the check denied every line, which is no verdict")
     return {subject for subject, _ in denied}, [Drop(subject=s, stage=STAGE, reason=r) for s, r in denied]

@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from importlib.resources import files
@@ -10,7 +10,10 @@ from importlib.resources import files
 from dateutil.easter import easter
 from pydantic import BaseModel, ConfigDict
 
+from genrec.catalog.items import Item
+from genrec.catalog.text import tokenize
 from genrec.page import PageRequest
+from genrec.programs.policy import normalise_diet
 
 EVERYDAY = frozenset({"weeknight", "movie night", "brunch", "dinner party"})
 """Occasions that any week holds, so that their themes need no invitation."""
@@ -18,20 +21,30 @@ EVERYDAY = frozenset({"weeknight", "movie night", "brunch", "dinner party"})
 SHOPPER_WORDS = {
     "newborn": r"newborn|new baby|weeks? old|months? old",
     "baby": r"bab(y|ies)|infant|newborn|months? old",
-    "toddler": r"toddler|aged [12]\b",
-    "children": r"child|children|kids?\b|boys?\b|girls?\b|sons?\b|daughters?\b|grandchild",
-    "teenager": r"teen|aged 1[3-9]",
+    "toddler": r"toddler",
+    "children": r"child(?:ren)?\b|kids?\b|boys?\b|girls?\b|sons?\b|daughters?\b|grandchild(?:ren)?\b",
+    "teenager": r"teen(?:s|age|agers?)?\b",
     "dog": r"dogs?\b|puppy|labrador|terrier|spaniel",
     "cat": r"cats?\b|kitten",
     "small pet": r"rabbit|guinea pig|hamster|budgie|goldfish|parrot|birds?\b",
     "garden": r"garden|allotment|balcony|veranda",
     "student": r"student|dorm|college|university",
     "couple": r"couple|husband|wife|partner|two adults|2 adults",
-    "single": r"single|alone|one adult|1 adult|lives by",
+    "single": r"single|alone|one adult|1 adult|lives by (?:him|her|them)sel",
     "family": r"famil|parents|children|kids\b|household of [3-9]",
-    "older": r"retired|elder|older|grandmother|grandfather|aged [678]\d|65\+|pension",
-    "athlete": r"athlete|runner|gym|training|triathl|cycl|marathon|lifts weights",
+    "older": r"retired|elderly|older (?:couple|man|woman|people)|grandmother|grandfather|65\+|pension",
+    "athlete": r"athlete|runner|gym\b|training|triathl|cycling|cyclist|marathon|lifts weights",
 }
+
+AGES = re.compile(r"\baged (\d+(?:(?:, | and )\d+)*)\b(?! *months?\b)")
+"""Ages in years: "sons aged 7, 11 and 14"."""
+TAG_OF_AGE = {"toddler": range(1, 3), "teenager": range(13, 20), "older": range(60, 131)}
+OLDER = 65
+NOT_AT_HOME = re.compile(
+    r"\b(?:no|without|grown[- ]up|adult) (?:child(?:ren)?|kids?|sons?|daughters?|bab(?:y|ies)|dogs?|cats?|garden)\b"
+    r"|\bchild-?free\b|\bhot dogs?\b"
+)
+"""Phrases that name a tag's word and mean that it does not apply."""
 
 
 class LibraryTheme(BaseModel):
@@ -57,6 +70,12 @@ def shipped_themes() -> tuple[LibraryTheme, ...]:
     return tuple(LibraryTheme.model_validate_json(line) for line in text.splitlines())
 
 
+def known_words(items: Iterable[Item]) -> frozenset[str]:
+    """Stems that people used in titles, and those of the catalog's titles. A small model also invents words."""
+    written = files("genrec.programs").joinpath("title_words.txt").read_text(encoding="utf-8").split()
+    return frozenset(written).union(*(tokenize(item.title) for item in items))
+
+
 def occasions_of(request: PageRequest) -> frozenset[str]:
     """The occasion asked for and, on a page without one, what the calendar brings up for everyone."""
     asked = " ".join(request.occasion.lower().replace("’", "'").split())
@@ -74,20 +93,26 @@ def occasions_of(request: PageRequest) -> frozenset[str]:
         "barbecue": (date(on.year, 6, 1), date(on.year, 8, 31)),
         "picnic": (date(on.year, 6, 1), date(on.year, 8, 31)),
     }
-    observed = request.shopper.diets & {"halal", "kosher"}
+    observed = {normalise_diet(diet) for diet in request.shopper.diets} & {"halal", "kosher"}
     skipped = {"christmas", "easter", "halloween", "valentine's day"} if observed else set()
-    if not request.shopper.locale.endswith("US"):
+    if "us" not in re.split("[-_]", request.shopper.locale.lower())[1:]:
         skipped.add("thanksgiving")
     return frozenset(name for name, (first, last) in spans.items() if first <= on <= last and name not in skipped)
 
 
 def household_tags(request: PageRequest) -> frozenset[str]:
-    """Which kinds of household the shopper's own words name."""
+    """Which kinds of household the shopper's household and note name, and the age."""
     shopper = request.shopper
-    words = f"{shopper.household} {shopper.note} {' '.join(shopper.likes)}".lower()
+    words = NOT_AT_HOME.sub(" ", f"{shopper.household} . {shopper.note}".lower())
     found = {tag for tag, pattern in SHOPPER_WORDS.items() if re.search(rf"\b(?:{pattern})", words)}
+    ages = [int(age) for listed in AGES.findall(words) for age in re.findall(r"\d+", listed)]
+    found |= {tag for tag, years in TAG_OF_AGE.items() if any(age in years for age in ages)}
     if shopper.age is not None and shopper.age < 18:
         found.add("teenager")
+    if shopper.age is not None and shopper.age >= OLDER:
+        found.add("older")
+    if found & {"baby", "children", "teenager", "family"}:
+        found -= {"single", "couple"}
     return frozenset(found)
 
 

@@ -12,18 +12,32 @@ import dspy
 import numpy as np
 
 from genrec.catalog.dense import Embedder
+from genrec.catalog.text import tokenize
 from genrec.errors import LMError
 from genrec.page import TITLE_LIMIT, Drop, PageRequest, Theme
 from genrec.programs.asking import Asker
+from genrec.programs.facts import brief_facts
 from genrec.programs.gather import ConceptGroup, flat
 from genrec.programs.policy import check_title
 
-SAMPLES = 3
-TEMPERATURE = 0.7
-GROUNDED = 0.25
+TEMPERATURES = (0.0, 0.4, 0.7)
+"""One sample at each: the likeliest title first, then bolder ones."""
+GROUNDED = 0.38
 """Cosine of a title to its own concepts below which it is about something else."""
 SAME_TITLE = 0.85
 CANDIDATE_LIMIT = 100
+PETS = r"dogs?|pupp(?:y|ies)|cats?|kittens?|rabbits?|hamsters?|birds?|bunny"
+CLAIMS = (
+    (PETS, ""),
+    (r"bab(?:y|ies)|newborns?|toddlers?|twins?|kids?|child(?:ren)?|sons?|daughters?|boys?|girls?|teens?", ""),
+    (r"mothers?|mums?|moms?|fathers?|dads?|parents?|grand\w+|wife|husband|students?|guests?|friends?", ""),
+    (r"for one|for three|for four|for (?:the )?first|first \w+|last \w+|new \w+|family of \w+", ""),
+    (r"for two|couples?", r"couple|two adults|husband|wife|partner"),
+    (r"christmas|easter|halloween|thanksgiving|diwali|ramadan|eid|hanukkah|passover|birthday|new year", ""),
+    (r"january|february|march|april|june|july|august|september|october|november|december", ""),
+    (r"vegan|vegetarian|gluten-free|dairy-free|halal|kosher|organic|low-carb|keto|nut-free|sugar-free", ""),
+)
+"""Words in a title that claim something, and what must stand in the facts or concepts: by default the word itself."""
 DANGLING = frozenset("a an and at by for from in into of on or that the their this to with your you it its".split())
 
 
@@ -47,9 +61,10 @@ class Plan:
 class Planner:
     """Turns groups into themes with the page program's ThemePlanner predictor."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        """`embedder` measures how well a title fits its concepts."""
+    def __init__(self, embedder: Embedder, words: frozenset[str]) -> None:
+        """`embedder` measures how well a title fits its concepts; `words` are the stems that a title may use."""
         self._embedder = embedder
+        self._words = words
 
     def plan(
         self,
@@ -63,7 +78,7 @@ class Planner:
         """At most `count` themes. Without one usable answer, `themes` is empty and `problem` says why."""
         taught = frozenset(_fold(t.title) for demo in predictor.demos for t in _themes_of(demo))
         if asker.model.small:
-            return self._one_by_one(asker, predictor, request, groups, facts, count, taught)
+            return self._one_by_one(asker, predictor, request, groups, count, taught)
         return self._at_once(asker, predictor, request, groups, facts, count, taught)
 
     def _one_by_one(
@@ -72,7 +87,6 @@ class Planner:
         predictor: dspy.Predict,
         request: PageRequest,
         groups: Sequence[ConceptGroup],
-        facts: str,
         count: int,
         taught: frozenset[str],
     ) -> Plan:
@@ -81,9 +95,10 @@ class Planner:
         problem = ""
         for number, group in enumerate(groups[:count]):
             answers: list[Theme] = []
-            for sample in range(SAMPLES):
-                seed = (request.seed * 1009 + number * SAMPLES + sample) % 2**31
-                config = {"temperature": TEMPERATURE, "seed": seed, "max_tokens": 60}
+            facts = brief_facts(request, group.source)
+            for sample, temperature in enumerate(TEMPERATURES):
+                seed = (request.seed * 1009 + number * len(TEMPERATURES) + sample) % 2**31
+                config = {"temperature": temperature, "seed": seed, "max_tokens": 60}
                 try:
                     prediction = asker.ask(
                         "plan",
@@ -98,7 +113,7 @@ class Planner:
                     answers += prediction.themes[:1]
                 except LMError as error:
                     problem = str(error)
-            best, refused = self._best(answers, request, [p.theme for p in kept], taught)
+            best, refused = self._best(answers, request, facts, [p.theme for p in kept], taught)
             drops += refused
             if best is not None:
                 theme = best.model_copy(update={"rationale": group.rationale, "objective": group.objective})
@@ -133,7 +148,7 @@ class Planner:
         kept: list[Planned] = []
         drops: list[Drop] = []
         for theme in prediction.themes[:count]:
-            best, refused = self._best([theme], request, [p.theme for p in kept], taught)
+            best, refused = self._best([theme], request, facts, [p.theme for p in kept], taught)
             drops += refused
             if best is not None:
                 kept.append(Planned(best, _closest_group(best, groups)))
@@ -141,7 +156,12 @@ class Planner:
         return Plan(kept, drops, short)
 
     def _best(
-        self, answers: Sequence[Theme], request: PageRequest, earlier: Sequence[Theme], taught: frozenset[str]
+        self,
+        answers: Sequence[Theme],
+        request: PageRequest,
+        facts: str,
+        earlier: Sequence[Theme],
+        taught: frozenset[str],
     ) -> tuple[Theme | None, list[Drop]]:
         """The fittest of several answers, and the ones that may not be shown at all."""
         fit: list[tuple[float, int, Theme]] = []
@@ -154,8 +174,13 @@ class Planner:
         for n, answer in enumerate(distinct):
             grounded = self._grounding(titles[n], answer.concepts)
             reason = title_problem(answer.title)
+            known = self._words.union(*map(tokenize, answer.concepts))
+            if not reason and (strange := [w for w in tokenize(answer.title) if w.isalpha() and w not in known]):
+                reason = f"has the unknown word {strange[0]!r}"
             if not reason and not (verdict := check_title(answer.title, request)).allowed:
                 reason = verdict.reason
+            if not reason and (word := unsupported(answer.title, facts, answer.concepts)):
+                reason = f"speaks of {word!r}, which no fact does"
             if not reason and _fold(answer.title) in taught:
                 reason = "copies a demonstration"
             if not reason and grounded < GROUNDED:
@@ -192,6 +217,18 @@ def title_problem(title: str) -> str:
         return "repeats a word"
     if title.count(",") > 1:
         return "is a list"
+    return ""
+
+
+def unsupported(title: str, facts: str, concepts: Sequence[str]) -> str:
+    """A claim of the title that neither the facts nor the concepts make, or an empty string."""
+    ideas = " ".join(concepts).lower()
+    for claim, grounds in CLAIMS:
+        known = ideas if claim == PETS else f"{facts.lower()} {ideas}"  # a dog at home does not make soap a dog's
+        for found in re.findall(rf"\b(?:{claim})\b", title.lower()):
+            stem = found.rstrip("s") if len(found) > 4 else found
+            if not re.search(grounds or re.escape(stem), known):
+                return str(found)
     return ""
 
 

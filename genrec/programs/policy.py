@@ -142,9 +142,7 @@ def age(item: Item, years: int | None) -> str:
     if item.min_age:
         return f"for {item.min_age} and over" if years < item.min_age else ""
     limits = ((goods, limit) for goods, limit in terms.AGE_LIMITS.items() if years < limit)
-    return first(
-        f"{goods} is for {limit} and over: {word}" for goods, limit in limits if (word := names(item, goods))
-    )
+    return first(f"{goods} is for {limit} and over: {word}" for goods, limit in limits if (word := names(item, goods)))
 
 
 def allergen(item: Item, avoided: Iterable[str]) -> str:
@@ -188,9 +186,7 @@ def keeps_diet(item: Item, diet: str, *, closed: bool) -> str:
 
 def dislikes(texts: Iterable[str]) -> list[Lexicon]:
     """Make dislikes findable; a kind (fish, meat, shellfish) stands for its members."""
-    parts = [
-        p.replace("'", "") for text in texts for p in re.split(r"[,;/]|\b(?:and|or)\b", text[:300].lower())
-    ]
+    parts = [p.replace("'", "") for text in texts for p in re.split(r"[,;/]|\b(?:and|or)\b", text[:300].lower())]
     phrases = [re.sub(r"^\s*(?:(?:no|any|all|the|i|hate|dont|like)\s+)+", "", part) for part in parts]
     kinds = [terms.KINDS[kind] for p in phrases if (kind := " ".join(tokens(p))) in terms.KINDS]
     return [Lexicon(",".join(phrases)), *kinds]

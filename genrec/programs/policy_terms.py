@@ -133,9 +133,7 @@ def _each(firsts: str, seconds: str) -> str:
 VEGAN_CLAIMS = "vegan, plant based, plant milk, from plants, pareve vegan"
 VEGGIE_CLAIMS = f"{VEGAN_CLAIMS}, vegetarian, veggie, meat free, meatless, meat alternative, no meat"
 _PLANTS = "coconut, oat, soya, soy, cashew, plant, vegan, plant based, dairy free"
-_GRAINS_AND_NUTS = (
-    "almond, rice, hazelnut, hemp, pea, macadamia, nut, pistachio, walnut, tiger nut, potato, flax"
-)
+_GRAINS_AND_NUTS = "almond, rice, hazelnut, hemp, pea, macadamia, nut, pistachio, walnut, tiger nut, potato, flax"
 _PLANT_MILKS = ",".join(
     (
         _each(_PLANTS, "milk, cream, yogurt, yoghurt, cheese, butter, drink, creamer, spread, custard"),
@@ -151,8 +149,7 @@ def _substance(named: str, usual: str = "", safe: str = "", claims: str = "") ->
 
 
 _MEATS = (
-    "beef, steak, lamb, mutton, pork, ham, bacon, gammon, veal, venison, chicken, turkey, duck, goose, "
-    "rabbit, chorizo"
+    "beef, steak, lamb, mutton, pork, ham, bacon, gammon, veal, venison, chicken, turkey, duck, goose, rabbit, chorizo"
 )
 _MEAT_SAFE = (
     "guinea pig, rabbits guinea pig, beef tomato, beefsteak tomato, beefsteak, lambs lettuce, "
@@ -193,10 +190,7 @@ MEAT = _substance(
     "lasagne sauce, vegetable suet, wonton wrapper, serrano chilli, serrano pepper, "
     "jalapeno and serrano, bulgogi sauce, lamb sauce lettuce, turkish, rib celery, meat tenderiser, "
     "chicken flavour, chicken flavor, beef flavour, beef flavor, bacon flavour, ham flavour, "
-    "burger pickle,"
-    + _MEAT_SAFE
-    + ","
-    + _each(_MEATS + ", sausage, meat, fish, burger, nugget", "style, less"),
+    "burger pickle," + _MEAT_SAFE + "," + _each(_MEATS + ", sausage, meat, fish, burger, nugget", "style, less"),
     claims="alternative, " + VEGGIE_CLAIMS,
 )
 PORK = _substance(
@@ -593,9 +587,7 @@ DIETS: Mapping[str, Diet] = MappingProxyType(
             (MEAT, FISH, CRUSTACEANS, MOLLUSCS, MILK, EGGS, ANIMAL),
             claims=Lexicon("vegan, suitable for vegan, plant based"),
             allergens=_SEA | {"milk", "eggs", "fish"},
-            denials=Lexicon(
-                "not suitable for vegan, not vegan, unsuitable for vegan, not suitable for vegetarian"
-            ),
+            denials=Lexicon("not suitable for vegan, not vegan, unsuitable for vegan, not suitable for vegetarian"),
         ),
         "vegetarian": Diet(
             (MEAT, FISH, CRUSTACEANS, MOLLUSCS, SLAUGHTER),
@@ -616,9 +608,7 @@ DIETS: Mapping[str, Diet] = MappingProxyType(
             implied_by=frozenset({"vegan"}),
             allergens=frozenset({"milk"}),
         ),
-        "nut-free": Diet(
-            (NUTS, PEANUTS), claims=Lexicon("nut free"), allergens=frozenset({"nuts", "peanuts"})
-        ),
+        "nut-free": Diet((NUTS, PEANUTS), claims=Lexicon("nut free"), allergens=frozenset({"nuts", "peanuts"})),
         "halal": Diet((PORK, ALCOHOL), (MEAT, SLAUGHTER, CRUSTACEANS, MOLLUSCS), Lexicon("halal")),
         "kosher": Diet(
             (PORK, ALCOHOL, CRUSTACEANS, MOLLUSCS, _ODD_FISH),
@@ -850,10 +840,7 @@ DIET_WISHES: Mapping[str, str] = MappingProxyType(
 
 
 def _names(eu: str, aliases: str) -> dict[str, frozenset[str]]:
-    return {
-        " ".join(tokens(alias)): frozenset(eu.split())
-        for alias in f"{aliases},{eu.replace(' ', ',')}".split(",")
-    }
+    return {" ".join(tokens(alias)): frozenset(eu.split()) for alias in f"{aliases},{eu.replace(' ', ',')}".split(",")}
 
 
 ALLERGEN_NAMES: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -868,9 +855,7 @@ ALLERGEN_NAMES: Mapping[str, frozenset[str]] = MappingProxyType(
         **_names("peanuts", "peanut, groundnut, ground nut"),
         **_names("soya", "soy, soybean, soya bean"),
         **_names("milk", "dairy, lactose, cows milk, whey, casein, milk protein"),
-        **_names(
-            "nuts", "nut, tree nut, almond, hazelnut, walnut, cashew, pecan, brazil nut, pistachio, macadamia"
-        ),
+        **_names("nuts", "nut, tree nut, almond, hazelnut, walnut, cashew, pecan, brazil nut, pistachio, macadamia"),
         **_names("celery", "celeriac"),
         **_names("mustard", "mustard seed"),
         **_names("sesame", "sesame seed, tahini"),
@@ -976,8 +961,7 @@ INJECTION = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _PUNCTUATION = frozenset(
-    "'\u2019\u2018\u201c\u201d\", .!?:()&/+%-\u2013\u2014"
-    "\u2026\u00b7\u00b0$\u20ac\u00a3\u00bd\u00bc\u00be\u200d\ufe0f"
+    "'\u2019\u2018\u201c\u201d\", .!?:()&/+%-\u2013\u2014\u2026\u00b7\u00b0$\u20ac\u00a3\u00bd\u00bc\u00be\u200d\ufe0f"
 )
 
 
@@ -1008,9 +992,7 @@ def names(item: Item, goods: str) -> str:
     return evidence(item, [GOODS[goods]], described=False)
 
 
-def evidence(
-    item: Item, substances: Iterable[Substance], claims: Lexicon = NO_CLAIM, *, described: bool = True
-) -> str:
+def evidence(item: Item, substances: Iterable[Substance], claims: Lexicon = NO_CLAIM, *, described: bool = True) -> str:
     """Give the word of a title, composition or category that says that one of the substances is inside.
 
     A category counts when each of its parts is unfit ("Ham & salami", not "Milk & plant milk"), unless the
@@ -1041,9 +1023,7 @@ def affirmed(
     words = tokens(text)
     ruled_out = [match.start for lexicon in (substance.claims, claims) for match in lexicon.matches(words)]
     found = [m for lexicon in (substance.named, substance.usual)[: 1 + usual] for m in lexicon.matches(words)]
-    return first(
-        m.term for m in found if not any(_covers(claim, m.start, words, title=title) for claim in ruled_out)
-    )
+    return first(m.term for m in found if not any(_covers(claim, m.start, words, title=title) for claim in ruled_out))
 
 
 @lru_cache(maxsize=4_000)
@@ -1060,9 +1040,7 @@ def composition(description: str) -> str:
 LISTED = 5
 """So many commas make a description a list of ingredients."""
 INGREDIENTS = re.compile(r"(?i)\bingredients?\s*:|\bcontains\b\s*:")
-TRACES = re.compile(
-    r"(?i)\b(?:may (?:also )?contain|traces of|processed in|made in a (?:factory|facility))\b[^.;]*"
-)
+TRACES = re.compile(r"(?i)\b(?:may (?:also )?contain|traces of|processed in|made in a (?:factory|facility))\b[^.;]*")
 USES = re.compile(
     r"(?i)\b(?:for|to|serves?|served|serving|nice|goes|pairs?|great|best|alongside|beside|next to|"
     r"under|over|like|instead|perfect|ideal|lovely|than|into|before|after|when|"

@@ -90,13 +90,14 @@ def load_ranker(name: str, catalog: Catalog) -> Ranker:
         raise SettingsError(f"--ranker {name}: write it as module:callable, e.g. myshop.ranking:Ranker")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise SettingsError(f"--ranker {name}: {error}; is it on PYTHONPATH?") from error
-    ranker = (
-        found
-        if hasattr(found, "rank") and not isinstance(found, type)
-        else cast(Callable[[Catalog], Ranker], found)(catalog)
-    )
+    except Exception as error:
+        raise SettingsError(f"--ranker {name}: {_what(error)}; is it on PYTHONPATH?") from error
+    ranker = found
+    if isinstance(found, type) or not hasattr(found, "rank"):
+        try:
+            ranker = cast(Callable[[Catalog], Ranker], found)(catalog)
+        except Exception as error:
+            raise SettingsError(f"--ranker {name}: calling it with the catalog failed: {_what(error)}") from error
     if not callable(getattr(ranker, "rank", None)):
         raise SettingsError(f"--ranker {name}: has no rank(section, candidates, request)")
     return cast(Ranker, ranker)
@@ -106,9 +107,11 @@ def checked(ranked: Sequence[PageItem], candidates: Sequence[Candidate]) -> list
     """What a ranker returned, held to its promise.
 
     Raises:
-        SettingsError: an item that was not a candidate, or one twice.
+        SettingsError: something else than PageItems, an item that was not a candidate, or one twice.
 
     """
+    if not all(isinstance(item, PageItem) for item in ranked):
+        raise SettingsError("the ranker returned something else than PageItems")
     known = {c.item.item_id for c in candidates}
     ids = [item.item_id for item in ranked]
     if not set(ids) <= known or len(ids) != len(set(ids)):
@@ -116,3 +119,7 @@ def checked(ranked: Sequence[PageItem], candidates: Sequence[Candidate]) -> list
             "the ranker returned an item that was no candidate, or one twice; it may only reorder and drop"
         )
     return list(ranked)
+
+
+def _what(error: Exception) -> str:
+    return str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"

@@ -129,11 +129,13 @@ class CrossEncoderGate:
         if manifest.get("base_sha256") != MINILM_SHA256:
             raise ModelFileError(f"{folder}: its adapter fits another base model than all-MiniLM-L6-v2; {again}")
         try:
-            layers = int(str(manifest["layers"]))
+            alone, layers = (int(str(manifest[name])) for name in ("alone", "layers"))
             numbers = {name: float(str(manifest[name])) for name in ("slope", "offset", "threshold")}
         except (KeyError, ValueError) as error:
             raise ModelFileError(f"{folder}: the manifest lacks {error}; {again}") from error
-        return cls(PairNetwork.load(folder / WEIGHTS, layers, base), **numbers)
+        network = PairNetwork.base(base, alone=alone, layers=layers)
+        network.adapt(folder / WEIGHTS)
+        return cls(network, **numbers)
 
     def score(self, theme: str, items: Sequence[Item]) -> NDArray[np.float32]:
         """Return P(relevant) in [0, 1], float32 (len(items),)."""

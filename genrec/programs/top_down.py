@@ -15,6 +15,7 @@ from genrec.programs.facts import shopper_facts
 from genrec.programs.fallback import popular_sections, static_themes
 from genrec.programs.filling import Filled, Filler, Notes
 from genrec.programs.gather import ConceptGroup, Gatherer
+from genrec.programs.library import known_words
 from genrec.programs.planning import Planned, Planner
 from genrec.programs.policy import Policy, ShopPolicy
 from genrec.programs.ranking import BlendRanker, Ranker, checked
@@ -46,6 +47,7 @@ class Parts:
     gatherer: Gatherer
     planner: Planner
     filler: Filler
+    threshold: float
     deadline: float
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
@@ -75,7 +77,8 @@ class TopDown(dspy.Module):
         super().__init__()
         model = lm or open_lm()
         relevance = relevance or CrossEncoderGate.load()
-        policy = policy or ShopPolicy(catalog.declares_diets)
+        declared = {diet for item in catalog.items.values() for diet in item.dietary}
+        policy = policy or ShopPolicy(catalog.declares_diets, catalog_diets=declared)
         least = relevance.threshold if threshold is None else threshold
         self.parts = Parts(
             catalog=catalog,
@@ -84,8 +87,9 @@ class TopDown(dspy.Module):
             policy=policy,
             ranker=ranker or BlendRanker(catalog),
             gatherer=Gatherer(catalog, policy),
-            planner=Planner(catalog.embedder),
+            planner=Planner(catalog.embedder, known_words(catalog.items.values())),
             filler=Filler(catalog, relevance, policy, least),
+            threshold=least,
             deadline=deadline,
         )
         self.plan = dspy.Predict(ThemePlanner)
@@ -103,7 +107,7 @@ class TopDown(dspy.Module):
         """The algorithm, a stage a line; the page is in `page`."""
         parts, notes = self.parts, Notes()
         asker = Asker(parts.model, deadline=parts.deadline)
-        facts = shopper_facts(request, parts.catalog, brief=parts.model.small)
+        facts = shopper_facts(request, parts.catalog)
         groups = parts.gatherer.gather(request, limit=2 * request.sections + RESERVE)
         themes = self._planned(asker, request, groups, facts, notes)
         sections: list[Section] = []

@@ -31,6 +31,8 @@ def _try(part: str, look: Callable[[], str]) -> Finding:
         return Finding(part, True, look())
     except GenrecError as error:
         return Finding(part, False, str(error))
+    except Exception as error:
+        return Finding(part, False, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
 
 
 def _language_model(settings: Settings) -> str:
@@ -73,7 +75,7 @@ def _catalog(settings: Settings) -> str:
 def _registry(settings: Settings) -> str:
     from genrec import registry
 
-    place = registry.RegistryPlace.of(settings)
+    place = registry.RegistrySettings.at(settings.home, settings.tracking_uri)
     found = registry.versions(place)
     champion = next((f", champion is version {v.number}" for v in found if "champion" in v.aliases), "")
     return f"{place.uri}: {len(found)} versions{champion}"

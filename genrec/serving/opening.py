@@ -28,5 +28,5 @@ def open_program(settings: Settings, catalog: Catalog) -> TopDown:
         ranker=load_ranker(settings.ranker, catalog) if settings.ranker else None,
         threshold=settings.threshold,
         deadline=settings.lm_deadline,
-        place=registry.RegistryPlace.of(settings),
+        settings=registry.RegistrySettings.at(settings.home, settings.tracking_uri),
     )

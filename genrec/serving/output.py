@@ -1,6 +1,7 @@
 """Writing a page: table, JSON or HTML, to a file or to stdout."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -25,12 +26,13 @@ def write_page(page: Page, request: PageRequest, items: Mapping[str, Item], *, f
     if path is None:
         click.echo(text, nl=False)
         return
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.parent / f".{path.name}.part"
     try:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise RequestError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 

@@ -1,12 +1,13 @@
 """From what a caller says to a PageRequest: shoppers by id or file, objectives as NAME=WEIGHT."""
 
+import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from genrec.catalog.ingest import read_shoppers
+from genrec.catalog.ingest import SHOPPER_FILES, read_shoppers
 from genrec.catalog.sample import shoppers_path
 from genrec.errors import RequestError
 from genrec.page import Objective, PageRequest, Shopper
@@ -20,21 +21,23 @@ def find_shopper(name: str) -> Shopper:
 
     """
     file, mark, wanted = name.partition("#")
-    if Path(file).is_file():
+    if os.path.isfile(file):  # unlike Path.is_file it never raises, whatever the name
         people = read_shoppers(Path(file))
         if not mark and len(people) == 1:
             return people[0]
         where = file
+    elif file.lower().endswith(SHOPPER_FILES):
+        raise RequestError(f"{file}: no such file of shoppers; check the path")
     else:
         people, where, wanted = read_shoppers(shoppers_path()), "the sample", name
     for shopper in people:
         if shopper.shopper_id == wanted:
             return shopper
-    some = ", ".join(s.shopper_id for s in people[:3])
+    some = ", ".join([s.shopper_id for s in people[:3]] + ["..."] * (len(people) > 3))
     remedy = (
         f"name one as {file}#ID" if where != "the sample" else "`genrec shoppers` lists them; a file path works too"
     )
-    raise RequestError(f"{where}: no single shopper {wanted!r} among {len(people)} ({some}, ...); {remedy}")
+    raise RequestError(f"{where}: no single shopper {wanted!r} among {len(people)} ({some}); {remedy}")
 
 
 def parse_objective(text: str) -> Objective:

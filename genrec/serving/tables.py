@@ -1,7 +1,7 @@
 """Tables for the terminal, other than the page itself."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +11,11 @@ from genrec.catalog.hybrid import Explained
 from genrec.catalog.items import Item
 from genrec.page import Shopper
 from genrec.serving.doctor import Finding
+from genrec.serving.page_html import clean
+
+if TYPE_CHECKING:
+    from genrec.optimizers.compile import Compiled
+    from genrec.registry import Version
 
 PIPE_COLUMNS = 140
 
@@ -46,12 +51,30 @@ def print_hits(hits: Sequence[Explained], items: Mapping[str, Item]) -> None:
     _print(("item", "category", "BM25 rank", "dense rank", "matched"), rows)
 
 
-def print_versions(found: Sequence[Any]) -> None:
-    """The versions of the page program, the newest first."""
+def print_versions(found: "Sequence[Version]") -> None:
+    """The versions of the page program, the newest first, with their score on the dev shoppers."""
     if not found:
         Console(stderr=True).print("no versions yet: `genrec compile` makes one")
-    rows = [(v.number, ", ".join(v.aliases) or "-", v.created_at, v.summary) for v in found]
-    _print(("version", "aliases", "created", "summary"), rows)
+        return
+    rows = [
+        (
+            v.number,
+            ", ".join(v.aliases) or "-",
+            f"{v.created_at:%Y-%m-%d %H:%M}",
+            v.facts.get("optimizer", "-"),
+            v.facts.get("score_before", "-"),
+            v.facts.get("score_after", "-"),
+            v.facts.get("lm", "-"),
+        )
+        for v in found
+    ]
+    _print(("version", "aliases", "created (UTC)", "optimizer", "before", "after", "lm"), rows)
+
+
+def print_compiled(compiled: "Compiled", version: "Version") -> None:
+    """What a compile learned and which version it became."""
+    Console().print(Text(compiled.report))
+    Console().print(Text(f"registered {version.uri} ({', '.join(version.aliases) or 'no alias'})"))
 
 
 def print_diagnosis(findings: Sequence[Finding]) -> None:
@@ -67,5 +90,5 @@ def _print(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(clean(str(cell))) for cell in row))
     console.print(table)

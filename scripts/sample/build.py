@@ -79,8 +79,9 @@ def words(text: str, known: frozenset[str], kind: str) -> set[str]:
 
 PLAIN = frozenset(
     {
-        "Fruit", "Vegetables & salad", "Flour", "Sugar & baking syrups", "Dried fruit, nuts & seeds", "Salt & pepper",
-        "Olive oil", "Cooking & speciality oils", "Quinoa, millet & other grains", "Wheat, barley & couscous", "Dry rice",
+        "Fruit", "Vegetables & salad", "Flour", "Sugar & baking syrups", "Dried fruit, nuts & seeds",
+        "Salt & pepper", "Olive oil", "Cooking & speciality oils", "Quinoa, millet & other grains",
+        "Wheat, barley & couscous", "Dry rice",
         "Dried beans & lentils", "Nuts", "Dried fruit", "Still & sparkling water", "Coffee beans", "Ground coffee",
         "Black tea", "Green, white & oolong tea", "Herbal, rooibos & mate", "Frozen vegetables", "Frozen fruit",
         "Hen & specialty eggs", "Tinned tomatoes", "Tinned vegetables", "Tinned beans & pulses",

@@ -236,9 +236,7 @@ def test_words_that_keep_a_diet(title: str, diet: str) -> None:
 
 
 def test_descriptions_count_for_what_is_inside_not_for_what_it_goes_with() -> None:
-    assert keeps(
-        "Mini gherkins", "vegan", description="Crunchy, for burgers and ham sandwiches. Serve with cheddar."
-    )
+    assert keeps("Mini gherkins", "vegan", description="Crunchy, for burgers and ham sandwiches. Serve with cheddar.")
     assert not keeps("Winter bowl", "vegan", description="Roast squash filled with feta.")
     assert not keeps("Winter bowl", "vegan", description="Ingredients: squash, rice, whey powder.")
     assert not keeps("Green sauce", "vegetarian", description="Not suitable for vegetarians.")
@@ -429,9 +427,7 @@ def test_injection_attacks_are_no_titles_and_nothing_raises() -> None:
     assert len(cut) <= 0.06 * len(attacks)
     for text in json.loads((INJECTION / "blns.json").read_text()):
         check_title(text, request(dislikes=[text], allergens=[text], diets=[text]))
-        ShopPolicy().check(
-            request(dislikes=[text], allergens=[text], diets=[text]), text, [item(text or "x")]
-        )
+        ShopPolicy().check(request(dislikes=[text], allergens=[text], diets=[text]), text, [item(text or "x")])
 
 
 def test_the_theme_library_passes() -> None:
