@@ -39,7 +39,8 @@ def main() -> None:
     taught |= _training_titles()
 
     print(
-        f"{'shopper':28} sections items denied repeats titles>48 copied fail/calls  in/cached/out   LM s  all s  degraded"
+        f"{'shopper':28} sections items denied repeats titles>48 copied "
+        "fail/calls  in/cached/out   LM s  all s  degraded"
     )
     rows, pages = [], []
     for shopper in people:
@@ -77,7 +78,8 @@ def main() -> None:
         rows.append(row)
         print(
             f"{row['shopper']:28} {row['sections']:8} {row['items']:5} {row['denied']:6} {row['repeats']:7} "
-            f"{row['long']:9} {row['copied']:6} {row['failures']:4}/{row['calls']:<5} {row['input']:5}/{row['cached']}/{row['output']} "
+            f"{row['long']:9} {row['copied']:6} {row['failures']:4}/{row['calls']:<5} "
+            f"{row['input']:5}/{row['cached']}/{row['output']} "
             f"{row['lm_seconds']:6.1f} {row['seconds']:6.1f}  {', '.join(row['degraded']) or '-'}",
             flush=True,
         )

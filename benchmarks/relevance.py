@@ -49,7 +49,7 @@ def gold(items: dict[str, Item]) -> list[Example]:
 def held_out(items: dict[str, Item]) -> list[Example]:
     """The test split of the training pairs: themes never trained on, labelled by the taxonomy."""
     sources = [source for source in theme_sources() if source.split == "test"]
-    pairs = build_pairs(list(items.values()), MiniLM(), sources=sources)
+    pairs = build_pairs(list(items.values()), MiniLM(), sources=sources, keywords=False)
     return [
         Example(pair.group, pair.query, items[pair.item_id], pair.label)
         for pair in pairs
@@ -71,25 +71,20 @@ def bm25(items: dict[str, Item]) -> Score:
     return score
 
 
-def precision_at(labels: NDArray[np.int64], scores: NDArray[np.float32], themes: NDArray[np.int64], k: int) -> float:
-    """Mean over themes of the share of relevant items among the first k."""
-    values = []
-    for theme in np.unique(themes):
-        inside = themes == theme
-        order = np.argsort(-scores[inside], kind="stable")[:k]
-        values.append(labels[inside][order].mean())
-    return float(np.mean(values))
+def precision_at(labels: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> float:
+    """Share of relevant items among one theme's first k."""
+    return float(labels[np.argsort(-scores, kind="stable")[:k]].mean())
 
 
-def interval(measure: Callable[[NDArray[np.int64]], float], groups: Sequence[NDArray[np.int64]]) -> str:
+def interval(measure: Callable[[Sequence[NDArray[np.int64]]], float], groups: Sequence[NDArray[np.int64]]) -> str:
     """`measure` of all rows and its 95% interval over resampled groups, as text."""
     chance = np.random.default_rng(0)
     values = []
     for _ in range(1_000):
         drawn = chance.integers(0, len(groups), len(groups))
-        values.append(measure(np.concatenate([groups[number] for number in drawn])))
+        values.append(measure([groups[number] for number in drawn]))
     low, high = np.nanpercentile(values, [2.5, 97.5])
-    return f"{measure(np.concatenate(groups)):.3f} [{low:.3f}, {high:.3f}]"
+    return f"{measure(groups):.3f} [{low:.3f}, {high:.3f}]"
 
 
 def lines(name: str, examples: list[Example], systems: dict[str, tuple[Score, float | None]]) -> list[str]:
@@ -99,9 +94,6 @@ def lines(name: str, examples: list[Example], systems: dict[str, tuple[Score, fl
     for row, example in enumerate(examples):
         numbers[example.theme].append(row)
     groups = [np.array(rows) for rows in numbers.values()]
-    themes = np.zeros(len(examples), np.int64)
-    for number, rows in enumerate(groups):
-        themes[rows] = number
     out = []
     for system, (score, threshold) in systems.items():
         pairs = [(example.query, example.item) for example in examples]
@@ -110,16 +102,21 @@ def lines(name: str, examples: list[Example], systems: dict[str, tuple[Score, fl
         scores = score(pairs)
         speed = len(pairs) / (time.perf_counter() - begin)
 
-        def accuracy(r: NDArray[np.int64], s: NDArray[np.float32] = scores, t: float | None = threshold) -> float:
+        def accuracy(
+            g: Sequence[NDArray[np.int64]], s: NDArray[np.float32] = scores, t: float | None = threshold
+        ) -> float:
+            r = np.concatenate(g)
             return float("nan") if t is None else float(((s[r] >= t) == (labels[r] == 1)).mean())
 
-        def precision(r: NDArray[np.int64], s: NDArray[np.float32] = scores) -> float:
-            return precision_at(labels[r], s[r], themes[r], 8)
+        def precision(g: Sequence[NDArray[np.int64]], s: NDArray[np.float32] = scores) -> float:
+            return float(np.mean([precision_at(labels[r], s[r], 8) for r in g]))
 
-        def auc(r: NDArray[np.int64], s: NDArray[np.float32] = scores) -> float:
+        def auc(g: Sequence[NDArray[np.int64]], s: NDArray[np.float32] = scores) -> float:
+            r = np.concatenate(g)
             return float(roc_auc_score(labels[r], s[r]))
 
-        def ap(r: NDArray[np.int64], s: NDArray[np.float32] = scores) -> float:
+        def ap(g: Sequence[NDArray[np.int64]], s: NDArray[np.float32] = scores) -> float:
+            r = np.concatenate(g)
             return float(average_precision_score(labels[r], s[r]))
 
         cells = [interval(auc, groups), interval(ap, groups), interval(precision, groups)]

@@ -62,7 +62,7 @@ def read_program(
     policy: Policy | None = None,
     ranker: Ranker | None = None,
     threshold: float | None = None,
-    deadline: float = 20.0,
+    deadline: float | None = None,
 ) -> TopDown:
     """The program in `data`, a directory "data/program" of a model. Other arguments: see `registry.load`.
 

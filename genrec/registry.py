@@ -168,7 +168,7 @@ def load(
     policy: "Policy | None" = None,
     ranker: "Ranker | None" = None,
     threshold: float | None = None,
-    deadline: float = 20.0,
+    deadline: float | None = None,
 ) -> "TopDown":
     """The program at `uri`: models:/NAME@ALIAS, models:/NAME/NUMBER or "packaged". Other arguments: see `TopDown`.
 

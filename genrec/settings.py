@@ -25,7 +25,9 @@ class Settings(BaseModel):
     api_base: str | None = Field(None, description="address of an OpenAI-compatible server")
     lm_adapter: Literal["auto", "chat", "json", "compact"] = Field("auto", description="how the LM is spoken to")
     lm_timeout: float = Field(10.0, gt=0, le=86_400, description="seconds that one attempt at one LM call may take")
-    lm_deadline: float = Field(20.0, gt=0, le=86_400, description="seconds that a page may spend on the LM altogether")
+    lm_deadline: float | None = Field(
+        None, gt=0, le=86_400, description="seconds that a page may spend on the LM; twice lm_timeout when not set"
+    )
     relevance: Literal["gate", "cosine"] = Field("gate", description="who filters: the cross-encoder or plain cosine")
     threshold: float | None = Field(
         None, ge=0, le=1, description="least P(relevant) shown; the gate's own when not set"

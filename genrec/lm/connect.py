@@ -32,6 +32,9 @@ class LanguageModel:
     small: bool
     timeout: float
     """Seconds that one attempt may take."""
+    deadline: float
+    """Seconds that one page may spend on it, unless the caller says otherwise. The embedded model is bounded by tokens,
+    not by time: a clock that cuts in on a busy machine would make the same seed give another page."""
 
 
 def open_lm(
@@ -57,7 +60,7 @@ def open_lm(
         from genrec.lm.embedded import MODEL_NAME, EmbeddedEngine
 
         lm = dspy.LM(MODEL_NAME, engine=EmbeddedEngine(), cache=False, num_retries=0)
-        return LanguageModel(lm, CompactAdapter(), MODEL_NAME, small=True, timeout=max(timeout, 60.0))
+        return LanguageModel(lm, CompactAdapter(), MODEL_NAME, small=True, timeout=max(timeout, 60.0), deadline=300.0)
     if "/" not in model:
         raise SettingsError(f"--lm {model}: name the provider too, e.g. openai/{model} or ollama_chat/{model}")
     connection = {"api_base": api_base, "timeout": timeout}
@@ -72,4 +75,4 @@ def open_lm(
         chosen = JSONAdapter()
     elif adapter == "compact":
         chosen = CompactAdapter()
-    return LanguageModel(lm, chosen, model, small=adapter == "compact", timeout=timeout)
+    return LanguageModel(lm, chosen, model, small=adapter == "compact", timeout=timeout, deadline=2 * timeout)

@@ -33,7 +33,7 @@ def made_with(program: TopDown, requests: Sequence[PageRequest]) -> MadeWith:
     return MadeWith(
         encoder=parts.catalog.embedder.fingerprint,
         gate=gate_fingerprint(parts.relevance),
-        threshold=getattr(parts, "threshold", parts.relevance.threshold),
+        threshold=parts.threshold,
         judge=METRIC,
         training_set=training_fingerprint(requests),
         lm=parts.model.name,

@@ -84,9 +84,14 @@ def theme_sources() -> list[Source]:
 
 
 def build_pairs(
-    items: Sequence[Item], embedder: Embedder, *, seed: int = 0, sources: Sequence[Source] | None = None
+    items: Sequence[Item],
+    embedder: Embedder,
+    *,
+    seed: int = 0,
+    sources: Sequence[Source] | None = None,
+    keywords: bool = True,
 ) -> list[Pair]:
-    """Return shuffled pairs of every split; the same arguments give the same pairs.
+    """Return shuffled pairs of every split; the same arguments give the same pairs. Without `keywords`: of themes.
 
     Training uses training themes, training leaves and the items of training leaves only: dev and test ask about
     themes never seen, and their keyword queries about leaves never seen.
@@ -99,7 +104,8 @@ def build_pairs(
     pairs: list[Pair] = []
     for source in sources:
         pairs += _theme_pairs(source, matcher, leaf_split, chance)
-    pairs += _keyword_pairs(matcher, leaf_split, chance)
+    if keywords:
+        pairs += _keyword_pairs(matcher, leaf_split, chance)
     chance.shuffle(pairs)
     return pairs
 

@@ -29,7 +29,7 @@ HEAD = ("side.weight", "first.weight", "first.bias", "out.weight", "out.bias")
 
 
 class Batch(NamedTuple):
-    """Padded pairs: states (batch, length, dim), side (0 theme, 1 item) and whether a token is there (batch, length)."""
+    """Padded pairs: states (batch, length, dim); side, 0 theme or 1 item, and there, no padding, (batch, length)."""
 
     states: "torch.Tensor"
     side: "torch.Tensor"

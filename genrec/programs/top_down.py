@@ -67,7 +67,7 @@ class TopDown(dspy.Module):
         policy: Policy | None = None,
         ranker: Ranker | None = None,
         threshold: float | None = None,
-        deadline: float = 20.0,
+        deadline: float | None = None,
     ) -> None:
         """Compose the program from its parts; each has a default that works offline.
 
@@ -90,7 +90,7 @@ class TopDown(dspy.Module):
             planner=Planner(catalog.embedder, known_words(catalog.items.values())),
             filler=Filler(catalog, relevance, policy, least),
             threshold=least,
-            deadline=deadline,
+            deadline=model.deadline if deadline is None else deadline,
         )
         self.plan = dspy.Predict(ThemePlanner)
         self.describe = dspy.Predict(ItemDescriber)

@@ -17,7 +17,6 @@ from genrec.programs.gather import ALIKE, GROUP_LIMIT, ConceptGroup, Gatherer, f
 from genrec.programs.library import LibraryTheme, shipped_themes
 from genrec.programs.policy import ShopPolicy
 
-HOME = Path(__file__).parents[2] / ".genrec"
 ON = date(2026, 11, 12)
 THEMES = {t.title: t for t in shipped_themes()}
 LIMIT = 12
@@ -35,11 +34,6 @@ Phones > Charging: Fast phone charger, Wireless charging pad, Power bank 20000 m
 @lru_cache(maxsize=1)
 def people() -> dict[str, Shopper]:
     return {s.shopper_id: s for s in read_shoppers(shoppers_path())}
-
-
-@pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return Catalog.open(home=HOME)
 
 
 @pytest.fixture(scope="module")

@@ -131,11 +131,11 @@ def test_a_small_model_gets_one_theme_a_call_and_is_asked_for_no_verdict(compose
     page = compose(model, request_for())
     told = [asked(request) for request in engine_of(model).requests]
     plans = [text for text in told if "\ncount: 1" in text]
-    assert page.usage["plan"].calls == len(plans) == 30
+    assert page.usage["plan"].calls == len(plans) == 30 + page.usage["plan"].failures
     assert page.usage["describe"].calls == len(told) - len(plans)
     assert "guard" not in page.usage
-    seeds = [request.config.seed for request in engine_of(model).requests[:30]]
-    assert len(set(seeds)) == 30
+    seeds = [request.config.seed for request in engine_of(model).requests[: len(plans)]]
+    assert len(set(seeds)) == len(plans)
 
 
 # A large model.
@@ -157,7 +157,7 @@ def test_plan_describe_guard(compose, request_for):
     assert {section.theme.title for section in page.sections} <= {theme["title"] for theme in GOOD_THEMES}
     first = next(r for r in engine_of(model).requests if stage_of(asked(r)) == "describe")
     assert page.sections[0].keywords == tuple(field(asked(first), "keywords")[:5])
-    assert len(field(asked(first), "keywords")) == 100
+    assert 20 < len(field(asked(first), "keywords")) <= 100
 
 
 def test_themes_beyond_the_candidates_are_welcome(compose, request_for):

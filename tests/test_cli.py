@@ -1,0 +1,213 @@
+"""The command line: what goes to stdout, to stderr and into the exit status."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from genrec import cli
+from genrec.page import Page
+from tests import faulty_server as faulty
+from tests.faulty_server import serving
+
+HEAVY = ("torch", "dspy", "mlflow", "litellm", "transformers", "pyarrow", "numpy", "pydantic", "xllamacpp", "rich")
+WHO = ("generate", "--shopper", "maya-vegan-student", "--on", "2026-11-12")
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """An empty current folder, the shared index, the quick gate, and no settings of whoever runs the tests."""
+    for name in [n for n in os.environ if n.startswith(("GENREC_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GENREC_HOME", str(home))
+    monkeypatch.setenv("GENREC_RELEVANCE", "cosine")
+    monkeypatch.setenv("GENREC_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("GENREC_LM_DEADLINE", "60")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, arguments)
+
+
+def generate(address: str, *arguments: str) -> Result:
+    return run(*WHO, "--lm", "openai/faulty", "--api-base", address, *arguments)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["generate", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments):
+    code = (
+        "import sys\nfrom genrec.cli import main\n"
+        f"try:\n    main({arguments!r}, prog_name='genrec')\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "print(heavy, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stderr.strip() == "[]"
+    assert "genrec" in done.stdout
+
+
+def test_help_in_a_process_of_its_own():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "genrec.cli", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert "Compose whole shop pages" in done.stdout
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "click" in imported
+    assert not imported & set(HEAVY)
+
+
+def test_every_command_has_help():
+    for name, command in cli.main.commands.items():
+        result = run(name, "--help")
+        assert result.exit_code == 0
+        assert command.help, name
+
+
+def test_a_page_as_json():
+    with serving(faulty.says(faulty.good)) as server:
+        result = generate(server.address, "--format", "json", "--strict", "--seed", "3")
+    assert result.exit_code == 0, result.stderr
+    page = Page.model_validate_json(result.stdout)
+    assert (page.shopper_id, page.provenance.seed, len(page.sections)) == ("maya-vegan-student", 3, 6)
+    assert "degraded" not in result.stderr
+
+
+def test_a_page_as_a_table_and_in_files():
+    with serving(faulty.says(faulty.good)) as server:
+        result = generate(server.address, "--sections", "2", "--items", "3", "-o", "page.json", "-o", "page.html")
+    assert result.exit_code == 0, result.stderr
+    page = Page.model_validate_json(Path("page.json").read_text(encoding="utf-8"))
+    assert [len(section.items) for section in page.sections] == [3, 3]
+    assert page.sections[0].theme.title in result.stdout
+    assert page.sections[0].theme.title in Path("page.html").read_text(encoding="utf-8")
+    assert "wrote page.json" in result.stderr
+
+
+@pytest.mark.parametrize(("flags", "status"), [([], 0), (["--strict"], 3)])
+def test_a_degraded_page_says_so(flags, status):
+    with serving(faulty.fails(500)) as server:
+        result = generate(server.address, "--format", "json", *flags)
+    assert result.exit_code == status, result.stderr
+    page = Page.model_validate_json(result.stdout)
+    assert [len(section.items) for section in page.sections] == [8] * 6
+    assert "degraded: plan: openai/faulty failed" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("fault", [None, faulty.hangs, faulty.half_a_json])
+def test_faults_end_well(fault):
+    with serving(fault or faulty.html) as server:
+        result = generate(server.address if fault else faulty.closed_port(), "--format", "json", "--lm-timeout", "1")
+    assert result.exit_code == 0, result.stderr
+    assert len(Page.model_validate_json(result.stdout).sections) == 6
+    assert "static theme library" in result.stderr
+
+
+def test_a_process_of_its_own_keeps_stdout_clean():
+    """Libraries that print to the real stdout would show here and not in CliRunner."""
+    command = [sys.executable, "-m", "genrec.cli", *WHO, "--lm", "openai/faulty", "--api-base", faulty.closed_port()]
+    done = subprocess.run([*command, "--format", "json", "--strict"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 3, done.stderr
+    assert len(json.loads(done.stdout)["sections"]) == 6
+    assert "Connection refused" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_embedded_model_is_the_default():
+    result = run(*WHO, "--sections", "1", "--items", "3", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    assert Page.model_validate_json(result.stdout).provenance.lm == "embedded/smollm2-135m"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("generate", "--shopper", "nobody-of-this-name"), "nobody-of-this-name"),
+        ((*WHO, "--catalog", "missing.jsonl"), "missing.jsonl"),
+        ((*WHO, "--lm", "gpt-x"), "openai/gpt-x"),
+        ((*WHO, "--api-base", "http://127.0.0.1:1"), "--api-base"),
+        ((*WHO, "--sections", "0"), "sections"),
+        ((*WHO, "--objective", "discovery=many"), "--objective discovery=many"),
+        ((*WHO, "--threshold", "7"), "threshold"),
+        ((*WHO, "--model", "models:/genrec-page@champion"), "champion"),
+        (("promote", "7"), "7"),
+        (("rollback",), ""),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
+)
+def test_mistakes_are_one_line_with_a_remedy(arguments, said):
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert result.stderr.startswith("genrec: ")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("generate",),
+        ("nonsense",),
+        (*WHO, "--format", "pdf"),
+        (*WHO, "--on", "yesterday"),
+        (*WHO, "-o", "page.pdf"),
+        (*WHO, "--seed", "x"),
+        ("schema", "cart"),
+        ("search", "tea", "--limit", "0"),
+    ],
+    ids=lambda value: " ".join(value[-2:]),
+)
+def test_wrong_usage(arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr or "Error: " in result.stderr
+    assert result.stdout == ""
+
+
+def test_looking_around():
+    found = run("search", "oat milk", "--limit", "3")
+    assert found.exit_code == 0, found.stderr
+    assert "oat" in found.stdout.lower()
+    people = run("shoppers")
+    assert people.exit_code == 0
+    assert "maya-vegan-student" in people.stdout
+
+
+@pytest.mark.parametrize("name", ["item", "shopper", "request", "page"])
+def test_schemas(name):
+    result = run("schema", name)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["additionalProperties"] is False
+
+
+def test_an_index_of_ones_own():
+    rows = [
+        {"item_id": f"tea-{n}", "title": f"{kind} tea, 20 bags", "categories": ["Drinks", "Tea"], "price": 2.0 + n}
+        for n, kind in enumerate(["Green", "Black", "Mint", "Lemon", "Rooibos", "White"])
+    ]
+    Path("tea.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    built = run("index", "tea.jsonl", "-o", "tea")
+    assert built.exit_code == 0, built.stderr
+    assert "6 items" in built.stdout
+    found = run("search", "rooibos", "--catalog", "tea", "--limit", "1")
+    assert "Rooibos" in found.stdout
+    Path("bad.jsonl").write_text('{"item_id": "tea-1"', encoding="utf-8")
+    bad = run("index", "bad.jsonl", "-o", "tea")
+    assert bad.exit_code == 1
+    assert "bad.jsonl:1" in bad.stderr
+    assert run("search", "rooibos", "--catalog", "tea").exit_code == 0
+
+
+def test_doctor():
+    result = run("doctor")
+    assert result.exit_code in (0, 1)
+    assert "smollm2" in result.stdout.lower()
+    assert result.exception is None or isinstance(result.exception, SystemExit)
