@@ -59,7 +59,7 @@ def scripted_lm(
 ) -> LanguageModel:
     """A LanguageModel on a ScriptedEngine; the engine is at `.lm.engine`."""
     lm = dspy.LM(name, engine=ScriptedEngine(answers), cache=False, num_retries=0)
-    return LanguageModel(lm, adapter or CompactAdapter(), name, small=small, timeout=30.0)
+    return LanguageModel(lm, adapter or CompactAdapter(), name, small=small, timeout=30.0, deadline=60.0)
 
 
 def asked(request: Request) -> str:

@@ -136,9 +136,9 @@ def test_the_embedded_model_is_the_default():
         ((*WHO, "--sections", "0"), "sections"),
         ((*WHO, "--objective", "discovery=many"), "--objective discovery=many"),
         ((*WHO, "--threshold", "7"), "threshold"),
-        ((*WHO, "--model", "models:/genrec-page@champion"), "champion"),
-        (("promote", "7"), "7"),
-        (("rollback",), ""),
+        ((*WHO, "--model", "models:/genrec-page@champion"), "genrec compile"),
+        (("promote", "7"), "genrec compile"),
+        (("rollback",), "genrec compile"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
 )

@@ -104,7 +104,7 @@ class EmbeddedEngine:
         *prefix, last = body["messages"]
         slot, key = body["id_slot"], json.dumps([prefix, body.get("lora")])
         known = self._prefixes.pop(slot, None) == key
-        shared = {name: body[name] for name in ("id_slot", "lora") if name in body}
+        shared: dict[str, Any] = {name: body[name] for name in ("id_slot", "lora") if name in body}
         empty = {"role": last["role"], "content": ""}
         usage = self._ask({"messages": [*prefix, empty], "max_tokens": 0, "cache_prompt": known, **shared})["usage"]
         self._prefixes[slot] = key

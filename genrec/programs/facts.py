@@ -21,7 +21,7 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
-def brief_facts(request: PageRequest, source: str) -> str:
+def brief_facts(request: PageRequest, source: str, occasion: str = "") -> str:
     """What bears on one group of concepts from `source`, and no more: a small model puts every fact into its title."""
     clauses = []
     if request.shopper.diets:
@@ -29,7 +29,7 @@ def brief_facts(request: PageRequest, source: str) -> str:
     if source == "household" and request.shopper.household.strip():
         clauses.append(f"household: {request.shopper.household}")
     if source in ("season", "occasion"):
-        clauses.append(f"on: {request.occasion.strip() or f'{request.on:%B}'}")
+        clauses.append(f"on: {request.occasion.strip() or occasion or f'{request.on:%B}'}")
     return _joined(clauses) or "anyone"
 
 

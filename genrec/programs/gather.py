@@ -28,8 +28,8 @@ ALIKE = 0.72
 """Cosine between the centres of two groups from which they are the same intent."""
 GROUP_LIMIT = 10
 """Most concepts in a group: more than that and four of them need not belong together."""
-OWN_GROUPS = 2
-"""How many groups come from the shopper's own history when the library fits the catalog."""
+OWN_GROUPS = 1
+"""Most groups from the shopper's own history when the library fits the catalog."""
 OWN_LEADERS = 4
 OWN_SCORE = 0.7
 NEAR = 0.5
@@ -39,6 +39,13 @@ DIET_WORDS = {diet: diet for diet in (*HARD_DIETS, "low-carb", "high-protein", "
     "lactose-free": "dairy-free",
     "plant-based": "vegan",
     "plant milk": "dairy-free",
+    "dairy left out": "dairy-free",
+    "without milk": "dairy-free",
+    "no gluten": "gluten-free",
+    "wheat-free": "gluten-free",
+    "meatless": "vegetarian",
+    "pareve": "kosher",
+    "no nuts": "nut-free",
 }
 ALLERGEN_DIETS = {"milk": "dairy-free", "nuts": "nut-free", "peanuts": "nut-free", "gluten": "gluten-free"}
 
@@ -53,6 +60,8 @@ class ConceptGroup:
     title: str = ""
     """A title written by people, shown when no LM writes a better one; empty for a group of the catalog's own."""
     objective: str = ""
+    occasion: str = ""
+    """The occasion it is for, when that is not the one the page is for but one the calendar brings."""
     score: float = 0.0
 
 
@@ -69,8 +78,8 @@ class Gatherer:
         """At most `limit` groups, most wanted first, no two alike; the same request gives the same groups."""
         history = History(request, self._catalog)
         found = [*self._from_library(request, history, limit), *self._from_history(request, history)]
-        if not found:
-            found = self._from_departments(request)
+        if len(found) < min(limit, request.sections):
+            found += self._from_departments(request)
         vectors = [self._centre(group.concepts) for group in found]
         order = sorted(range(len(found)), key=lambda n: (-found[n].score, found[n].concepts))
         chosen: list[int] = []
@@ -110,7 +119,8 @@ class Gatherer:
             if len(concepts) >= 4:
                 ranked = self._rank(concepts, history, request)
                 source = self._source(theme, occasions, household)
-                groups.append(ConceptGroup(ranked, source, theme.rationale, theme.title, served, score))
+                occasion = min(theme.occasions & occasions, default="")
+                groups.append(ConceptGroup(ranked, source, theme.rationale, theme.title, served, occasion, score))
         return groups
 
     @staticmethod
@@ -154,12 +164,14 @@ class Gatherer:
         return groups
 
     def _from_departments(self, request: PageRequest) -> list[ConceptGroup]:
-        """For a catalog that the library knows nothing of and a shopper without history: what its departments sell."""
+        """For a catalog that the library knows little of: what its departments sell, shelves before single items."""
         leaves: dict[str, dict[str, float]] = {}
         for item in self._catalog.items.values():
-            if len(item.categories) > 1 and item.in_stock:
+            if item.department and item.in_stock:
                 sold = leaves.setdefault(item.department, {})
-                sold[item.leaf.lower()] = sold.get(item.leaf.lower(), 0.0) + item.popularity + 1e-3
+                shelf = item.leaf.lower() if len(item.categories) > 1 else ""
+                for name in filter(None, (shelf, plain_title(item.title))):
+                    sold[name] = sold.get(name, 0.0) + item.popularity + 1e-3
         groups = []
         total = sum(sum(sold.values()) for sold in leaves.values()) or 1.0
         for department, sold in leaves.items():
@@ -167,7 +179,9 @@ class Gatherer:
             concepts = self._distinct(self._supported(best, request))[:GROUP_LIMIT]
             if len(concepts) >= 3:
                 why = f"What people buy in {department}."
-                groups.append(ConceptGroup(concepts, "popular", why, department[:48], score=sum(sold.values()) / total))
+                groups.append(
+                    ConceptGroup(concepts, "popular", why, department[:48], score=sum(sold.values()) / total - 1.0)
+                )
         return groups
 
     def _supported(self, concepts: Sequence[str], request: PageRequest) -> tuple[str, ...]:

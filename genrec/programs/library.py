@@ -80,7 +80,9 @@ def occasions_of(request: PageRequest) -> frozenset[str]:
     """The occasion asked for and, on a page without one, what the calendar brings up for everyone."""
     asked = " ".join(request.occasion.lower().replace("’", "'").split())
     if asked:
-        return frozenset({asked})
+        known = {name for theme in shipped_themes() for name in theme.occasions if name in asked}
+        birthday_of_a_child = "birthday" in known and re.search(r"\bchild|\bkid|\bson\b|daughter", asked)
+        return frozenset({asked, *known, *(["children's birthday"] if birthday_of_a_child else [])})
     on = request.on
     thanksgiving = [d for d in calendar.Calendar().itermonthdates(on.year, 11) if d.month == 11 and d.weekday() == 3][3]
     spans = {

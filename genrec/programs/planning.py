@@ -95,7 +95,7 @@ class Planner:
         problem = ""
         for number, group in enumerate(groups[:count]):
             answers: list[Theme] = []
-            facts = brief_facts(request, group.source)
+            facts = brief_facts(request, group.source, group.occasion)
             for sample, temperature in enumerate(TEMPERATURES):
                 seed = (request.seed * 1009 + number * len(TEMPERATURES) + sample) % 2**31
                 config = {"temperature": temperature, "seed": seed, "max_tokens": 60}

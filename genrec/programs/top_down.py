@@ -115,7 +115,7 @@ class TopDown(dspy.Module):
         while themes and len(sections) < request.sections:
             batch, themes = _split(themes, request.sections - len(sections))
             for filled in parts.filler.fill(asker, self.describe, self.guard, request, facts, batch, notes):
-                section = self._section(filled, request, sections)
+                section = self._section(filled, request, sections, notes)
                 (sections if len(section.items) == request.items_per_section else short).append(section)
         sections = self._completed(sections, short, groups, request, notes)
         return dspy.Prediction(page=self._page(sections, request, asker, notes))
@@ -134,10 +134,14 @@ class TopDown(dspy.Module):
             notes.step_down("plan", f"{plan.problem}; kept the themes that came before")
         return plan.themes
 
-    def _section(self, filled: Filled, request: PageRequest, earlier: Sequence[Section]) -> Section:
+    def _section(self, filled: Filled, request: PageRequest, earlier: Sequence[Section], notes: Notes) -> Section:
         """Rank and select: the section as it would stand after the earlier ones."""
         theme = filled.found.planned.theme
-        ranked = checked(self.parts.ranker.rank(theme, filled.candidates, request), filled.candidates)
+        try:
+            ranked = checked(self.parts.ranker.rank(theme, filled.candidates, request), filled.candidates)
+        except Exception as error:  # a shop's own code: whatever it raises must not cost the page
+            notes.step_down("rank", f"the ranker failed ({error}); used the default ranker")
+            ranked = BlendRanker(self.parts.catalog).rank(theme, filled.candidates, request)
         items = pick(
             ranked,
             filled.found.concept_of,
@@ -163,7 +167,7 @@ class TopDown(dspy.Module):
             planned = {s.theme.concepts for s in [*sections, *short]}
             spare = [p for p in spare if not any(set(p.group.concepts) >= set(c) for c in planned)]
             for filled in self.parts.filler.fill(None, self.describe, self.guard, request, "", spare, notes):
-                section = self._section(filled, request, sections)
+                section = self._section(filled, request, sections, notes)
                 if len(section.items) == request.items_per_section and len(sections) < request.sections:
                     sections.append(section)
                     notes.step_down(

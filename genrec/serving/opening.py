@@ -4,7 +4,7 @@ from genrec import registry
 from genrec.catalog.store import Catalog
 from genrec.lm.connect import open_lm
 from genrec.programs.ranking import load_ranker
-from genrec.programs.relevance import CosineRelevance, CrossEncoderGate, RelevanceModel
+from genrec.programs.relevance import CosineRelevance
 from genrec.programs.top_down import TopDown
 from genrec.settings import Settings
 
@@ -17,14 +17,12 @@ def open_program(settings: Settings, catalog: Catalog) -> TopDown:
 
     """
     lm = open_lm(settings.lm, api_base=settings.api_base, adapter=settings.lm_adapter, timeout=settings.lm_timeout)
-    relevance: RelevanceModel = (
-        CosineRelevance(catalog.embedder) if settings.relevance == "cosine" else CrossEncoderGate.load()
-    )
+    cosine = CosineRelevance(catalog.embedder) if settings.relevance == "cosine" else None
     return registry.load(
         settings.model,
         catalog,
         lm,
-        relevance=relevance,
+        relevance=cosine,
         ranker=load_ranker(settings.ranker, catalog) if settings.ranker else None,
         threshold=settings.threshold,
         deadline=settings.lm_deadline,

@@ -1,4 +1,4 @@
-"""What every Ranker promises. Subclass, and give `ranker`: one that works on `tests/programs/small_shop.py`'s catalog."""
+"""What every Ranker promises. Subclass, and give `ranker`: one that works on the catalog of `small_shop.py`."""
 
 from collections.abc import Sequence
 

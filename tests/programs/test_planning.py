@@ -1,4 +1,4 @@
-"""Themes from a scripted LM on the real encoder: which titles are fit to show, which answer is kept, what is dropped."""
+"""Themes from a scripted LM on the real encoder: which titles are fit to show, which answer stays, what is dropped."""
 
 import dspy
 import pytest

@@ -131,7 +131,8 @@ def test_a_small_model_gets_one_theme_a_call_and_is_asked_for_no_verdict(compose
     page = compose(model, request_for())
     told = [asked(request) for request in engine_of(model).requests]
     plans = [text for text in told if "\ncount: 1" in text]
-    assert page.usage["plan"].calls == len(plans) == 30 + page.usage["plan"].failures
+    assert page.usage["plan"].calls == len(plans)
+    assert 30 <= len(plans) <= 30 + page.usage["plan"].failures
     assert page.usage["describe"].calls == len(told) - len(plans)
     assert "guard" not in page.usage
     seeds = [request.config.seed for request in engine_of(model).requests[: len(plans)]]
