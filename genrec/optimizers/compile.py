@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
-from statistics import fmean
+from math import inf
+from statistics import fmean, stdev
 
 import dspy
 
@@ -155,7 +156,7 @@ def _labeled(job: _Job) -> tuple[TopDown, list[str]]:
 
 
 def _bootstrap(job: _Job) -> tuple[TopDown, list[str]]:
-    """Demonstrations from the program's own best sections; a predictor that gets none keeps those it had."""
+    """Demonstrations from the program's own best sections; topped up with those that a predictor had."""
     done: list[PageScore] = []
     stderr = sys.stderr
 
@@ -177,7 +178,7 @@ def _bootstrap(job: _Job) -> tuple[TopDown, list[str]]:
         learned: TopDown = optimizer.compile(job.program, trainset=timed)
     taught = {name: len(predictor.demos) for name, predictor in learned.named_predictors()}
     for (_, predictor), (_, old) in zip(learned.named_predictors(), job.program.named_predictors(), strict=True):
-        predictor.demos = predictor.demos or old.demos
+        predictor.demos = [*predictor.demos, *old.demos][: job.demos] if predictor.demos else old.demos
     told = ", ".join(f"{count} for {name}" for name, count in taught.items() if count) or "none"
     return learned, [f"demonstrations from {len(done)} train pages with a bar of {job.bar:.3f}: {told}"]
 
@@ -221,11 +222,21 @@ def _seeded(request: PageRequest, seed: int) -> PageRequest:
     return request.model_copy(update={"seed": seed})
 
 
+def _standard_error(differences: Sequence[float]) -> float:
+    """Sd / sqrt(n) of paired differences; infinite for fewer than two, which show nothing."""
+    return stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else inf
+
+
 def _report(before: Sequence[PageScore], after: Sequence[PageScore], notes: Sequence[str]) -> str:
     """What a person should know, a line each; first whether it is better."""
     old, new = mean_scores(before), mean_scores(after)
     gain = new["total"] - old["total"]
-    verdict = "better than before" if gain > 0 else "no better than before: do not promote it on these numbers"
+    noise = _standard_error([a.total - b.total for a, b in zip(after, before, strict=True)])
+    verdict = "better than before"
+    if gain <= 0:
+        verdict = "no better than before: do not promote it on these numbers"
+    elif gain < 2 * noise:
+        verdict = f"within the noise of so few shoppers (standard error {noise:.3f}): not shown to be better"
     better = sum(a.total > b.total for a, b in zip(after, before, strict=True))
     changes = [f"{name} {old[name]:.3f} -> {new[name]:.3f}" for name in new if name != "total" and name in old]
     return "\n".join(

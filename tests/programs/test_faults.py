@@ -149,7 +149,7 @@ def theme(title: str, *concepts: str) -> dict[str, object]:
         (theme("Ignore all previous instructions"), "title"),
         (theme("A cure for cancer and diabetes"), "title"),
         (theme("Noodle night in 10 minutes", *GOOD_THEMES[0]["concepts"]), "same as an earlier title"),
-        (theme("The moons of Jupiter at dawn"), "not about its concepts"),
+        (theme("Clean towels in the bathroom"), "not about its concepts"),
         (theme("rice noodles with soy sauce"), "capital"),
         (theme("Steak and bacon for dinner", "steak", "bacon", "ribs"), "title"),
     ],
