@@ -1,5 +1,6 @@
 """What the LM is told of the shopper and the day: terse facts, one clause each, nothing invented."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,10 +11,14 @@ from genrec.programs.library import occasions_of
 BOUGHT = 12
 """How many products of the history are named to a large model."""
 
+PACK = re.compile(r"\d|^(?:each|loose|bunch|store brand)$", re.IGNORECASE)
+"""Parts of a title, after the first, that tell how much it is and not what."""
+
 
 def plain_title(title: str) -> str:
-    """A product title without its pack size: "Rigatoni, 500 g" becomes "rigatoni"."""
-    return lower_first(title.split(",")[0].strip() or title.strip())
+    """A product title without its pack: "Rigatoni, 500 g" becomes "rigatoni", "Salt, fine, 1 kg" "salt, fine"."""
+    first, *others = [part.strip() for part in title.split(",") if part.strip()] or [title.strip()]
+    return lower_first(", ".join([first, *(part for part in others if not PACK.search(part))]))
 
 
 def lower_first(text: str) -> str:

@@ -69,7 +69,8 @@ class BlendRanker:
             last = next(p.at for p in history.purchases if p.item_id == item.item_id)
             return f"You bought it on {last:%d %B}".replace(" 0", " ")
         nearest = history.nearest(vector)
-        if nearest is not None and nearest[1] >= CLOSE:
+        alike = nearest is not None and self._catalog.items[nearest[0]].department == item.department
+        if nearest is not None and alike and nearest[1] >= CLOSE:
             return f"Close to your {plain_title(self._catalog.items[nearest[0]].title)}"
         if candidate.concept:
             return f"For {candidate.concept}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from genrec.catalog.store import Catalog
 from genrec.page import PageItem
+from genrec.programs.facts import plain_title
 
 LEAST_ITEMS = 3
 """A section with fewer is no section."""
@@ -57,8 +58,7 @@ def _within_share(
 def _has_twin(item: PageItem, chosen: Sequence[PageItem], catalog: Catalog) -> bool:
     if not chosen:
         return False
-    titles = {catalog.items[c.item_id].title.casefold() for c in chosen}
-    if catalog.items[item.item_id].title.casefold() in titles:
+    if plain_title(item.title).casefold() in {plain_title(c.title).casefold() for c in chosen}:
         return True
     vectors = np.stack([catalog.vector_of(c.item_id) for c in chosen])
     return float((vectors @ catalog.vector_of(item.item_id)).max()) >= TWINS

@@ -134,13 +134,13 @@ def test_text_that_looks_like_instructions_stays_one_clause_on_one_line(tmp_path
     ("title", "plain"),
     [
         ("Rigatoni, 500 g", "rigatoni"),
-        ("Black tea, 80 bags, strong", "black tea"),
+        ("Black tea, 80 bags, strong", "black tea, strong"),
         ("oat milk", "oat milk"),
-        ("TV stand, oak", "TV stand"),
+        ("TV stand, oak", "TV stand, oak"),
         ("USB-C cable, 2 m", "USB-C cable"),
         ("7-grain loaf", "7-grain loaf"),
         ("Éclair, 2 pack", "éclair"),
-        (", 500 g", ", 500 g"),
+        (", 500 g", "500 g"),
         ("X", "X"),
     ],
 )

@@ -146,7 +146,10 @@ class TestReasons:
         assert self.reason(catalog, "tea", "", tea=2) == "You bought it on 10 November"
 
     def test_close_to_something_bought_named_without_its_size(self, catalog: Catalog) -> None:
-        assert self.reason(catalog, "biscuits", "cups", tea=1) == "Close to your black tea"  # cosine 0.8
+        assert self.reason(catalog, "tea-2", "cups", tea=1) == "Close to your black tea"  # cosine 0.996
+
+    def test_another_department_is_not_close(self, catalog: Catalog) -> None:
+        assert self.reason(catalog, "biscuits", "cups", tea=1) == "For cups"  # cosine 0.8, but food beside a drink
 
     def test_not_close_enough_is_not_said(self, catalog: Catalog) -> None:
         assert self.reason(catalog, "coffee", "cups", tea=1) == "For cups"  # cosine 0.5
