@@ -3,7 +3,7 @@
     python benchmarks/relevance.py [--gate DIR]
 
 Gold is genrec/optimizers/data/relevance_gold.jsonl: 60 themes in no training data, 12 items each, judged once, by a
-language model that read titles and leaf categories. Intervals are 95% percentile bootstraps over themes, 1,000 resamples.
+language model that read titles and leaf categories. Intervals are 95% percentile bootstraps over themes (1,000).
 """
 
 import argparse

@@ -10,7 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or an offline machine waits for a price list
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch and llama.cpp share the cores: spinning starves the other
+# torch and llama.cpp share cores and OpenMP. Threads that never spin at a barrier make decoding four times slower, ones
+# that spin for long starve the other library; both are read when the first of them is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "ACTIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 if TYPE_CHECKING:
     from genrec.catalog.items import Item

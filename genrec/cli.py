@@ -171,7 +171,7 @@ def search(query: str, limit: int, catalog: Path | None, maps: Sequence[str], sk
 @catalog_options
 @lm_options
 @program_options
-@click.option("--optimizer", type=click.Choice(["labeled", "bootstrap"]), default="labeled", show_default=True)
+@click.option("--optimizer", type=click.Choice(["labeled", "bootstrap"]), default="bootstrap", show_default=True)
 @click.option("--train", "train_limit", type=int, default=8, show_default=True, help="train shoppers to learn from")
 @click.option("--dev", "dev_limit", type=int, default=6, show_default=True, help="dev shoppers to measure on")
 @click.option("--minutes", type=float, default=15.0, show_default=True, help="stop in time, with what there is")

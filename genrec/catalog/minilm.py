@@ -5,7 +5,6 @@ Importing sentence_transformers or transformers takes seconds, and a BERT of six
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -73,9 +72,6 @@ class MiniLM:
         folder = self._folder()
         weights = folder / "model.safetensors"
         _verify(weights)
-        # OpenMP threads that spin while they wait cost a short text 700 ms instead of 7 where another
-        # process (a language model, say) keeps the cores busy. Read when torch is imported.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from safetensors.torch import load
         from tokenizers import Tokenizer
 

@@ -21,7 +21,9 @@ from genrec.programs.gather import ConceptGroup, flat
 from genrec.programs.policy import check_title
 
 TEMPERATURES = (0.0, 0.4, 0.7)
-"""One sample at each: the likeliest title first, then bolder ones."""
+"""One sample at each until one is good: the likeliest title first, then bolder ones."""
+GOOD = 0.5
+"""Cosine of a title to its own concepts from which no other is asked for."""
 GROUNDED = 0.38
 """Cosine of a title to its own concepts below which it is about something else."""
 SAME_TITLE = 0.85
@@ -95,6 +97,7 @@ class Planner:
         problem = ""
         for number, group in enumerate(groups[:count]):
             answers: list[Theme] = []
+            best, refused = None, list[Drop]()
             facts = brief_facts(request, group.source, group.occasion)
             for sample, temperature in enumerate(TEMPERATURES):
                 seed = (request.seed * 1009 + number * len(TEMPERATURES) + sample) % 2**31
@@ -110,10 +113,13 @@ class Planner:
                         avoid=[],
                         count=1,
                     )
-                    answers += prediction.themes[:1]
                 except LMError as error:
                     problem = str(error)
-            best, refused = self._best(answers, request, facts, [p.theme for p in kept], taught)
+                    continue
+                answers += prediction.themes[:1]
+                best, refused = self._best(answers, request, facts, [p.theme for p in kept], taught)
+                if best is not None and self._grounding(best) >= GOOD:
+                    break
             drops += refused
             if best is not None:
                 theme = best.model_copy(update={"rationale": group.rationale, "objective": group.objective})
@@ -172,7 +178,7 @@ class Planner:
         titles = self._embedder.encode([a.title for a in distinct])
         others = self._embedder.encode([t.title for t in earlier]) if earlier else titles[:0]
         for n, answer in enumerate(distinct):
-            grounded = self._grounding(titles[n], answer.concepts)
+            grounded = self._grounding(answer)
             reason = title_problem(answer.title)
             known = self._words.union(*map(tokenize, answer.concepts))
             if not reason and (strange := [w for w in tokenize(answer.title) if w.isalpha() and w not in known]):
@@ -195,9 +201,10 @@ class Planner:
             return None, refused
         return max(fit, key=lambda entry: (_appeal(entry[0], entry[2].title), entry[1]))[2], refused
 
-    def _grounding(self, title: np.ndarray, concepts: Sequence[str]) -> float:
+    def _grounding(self, theme: Theme) -> float:
         """Cosine of the title to the centre of its concepts."""
-        centre = self._embedder.encode(list(concepts)).mean(axis=0)
+        title, *concepts = self._embedder.encode([theme.title, *theme.concepts])
+        centre = np.mean(concepts, axis=0)
         return float(title @ centre / max(float(np.linalg.norm(centre)), 1e-9))
 
 

@@ -1,5 +1,7 @@
 """The relevance gate: P(relevant | theme, item). How it is trained is in optimizers/relevance_training.py."""
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,9 +113,12 @@ class CrossEncoderGate:
 
     name = "cross-encoder"
 
-    def __init__(self, network: PairNetwork, *, slope: float, offset: float, threshold: float) -> None:
+    def __init__(
+        self, network: PairNetwork, *, slope: float, offset: float, threshold: float, fingerprint: str = ""
+    ) -> None:
         """Use `load`; this is for a network already in memory."""
         self.threshold = threshold
+        self.fingerprint = fingerprint
         self._network = network
         self._slope = slope
         self._offset = offset
@@ -126,7 +131,8 @@ class CrossEncoderGate:
         adapter was trained on another base.
         """
         folder = Path(__file__).with_name("relevance_gate") if path is None else Path(path)
-        again = "reinstall genrec" if path is None else "train it again with `genrec train-relevance`"
+        train = "train it again with `python -m genrec.optimizers.relevance_training`"
+        again = "reinstall genrec" if path is None else train
         try:
             manifest = read_manifest(folder, kind=KIND, version=FORMAT_VERSION, remedy=again)
         except IndexStateError as error:
@@ -136,11 +142,12 @@ class CrossEncoderGate:
         try:
             alone, layers = (int(str(manifest[name])) for name in ("alone", "layers"))
             numbers = {name: float(str(manifest[name])) for name in ("slope", "offset", "threshold")}
+            fingerprint = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
         except (KeyError, ValueError) as error:
             raise ModelFileError(f"{folder}: the manifest lacks {error}; {again}") from error
         network = PairNetwork.base(base, alone=alone, layers=layers)
         network.adapt(folder / WEIGHTS)
-        return cls(network, **numbers)
+        return cls(network, **numbers, fingerprint=fingerprint)
 
     def score(self, theme: str, items: Sequence[Item]) -> NDArray[np.float32]:
         """Return P(relevant) in [0, 1], float32 (len(items),)."""

@@ -77,6 +77,11 @@ def _read_predictor(name: str, predictor: dspy.Predict, state: dict[str, Any]) -
     signature = predictor.signature
     fields = _part(state, "fields", dict, name)
     _same_names(f"fields of {name}", signature.fields, fields)
+    if list(fields) != list(signature.fields):
+        raise ProgramStateError(
+            f"fields of {name} are in the order {', '.join(fields)}; the program has {', '.join(signature.fields)}; "
+            "the order is part of the prompt: compile again"
+        )
     for field in fields:
         kind = "input" if field in signature.input_fields else "output"
         told, desc = (_part(fields[field], key, str, f"{name}.{field}") for key in ("kind", "desc"))

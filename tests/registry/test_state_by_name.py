@@ -62,11 +62,7 @@ def reorder(state: dict[str, Any]) -> None:
         (lose_a_predictor, r"predictors .*lacks \['guard'\]"),
         (spoil_a_demo, r"demonstration 0 of guard: "),
         (demo_of_an_unknown_field, r"demonstration 1 of plan has unknown fields \['mood'\]"),
-        pytest.param(
-            reorder,
-            r"fields of plan .*order",
-            marks=pytest.mark.xfail(reason="state.load_state takes another order; DESIGN 4.6 wants an error"),
-        ),
+        (reorder, r"fields of plan .*order"),
     ],
 )
 def test_a_misfit_is_named_and_nothing_is_loaded(program: TopDown, change: Any, message: str) -> None:
