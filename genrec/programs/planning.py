@@ -29,6 +29,7 @@ GROUNDED = 0.38
 SAME_TITLE = 0.85
 CANDIDATE_LIMIT = 100
 PETS = r"dogs?|pupp(?:y|ies)|cats?|kittens?|rabbits?|hamsters?|birds?|bunny"
+DIETS = r"vegan|vegetarian|gluten-free|dairy-free|halal|kosher|organic|low-carb|keto|nut-free|sugar-free"
 CLAIMS = (
     (PETS, ""),
     (r"bab(?:y|ies)|newborns?|toddlers?|twins?|kids?|child(?:ren)?|sons?|daughters?|boys?|girls?|teens?", ""),
@@ -37,7 +38,7 @@ CLAIMS = (
     (r"for two|couples?", r"couple|two adults|husband|wife|partner"),
     (r"christmas|easter|halloween|thanksgiving|diwali|ramadan|eid|hanukkah|passover|birthday|new year", ""),
     (r"january|february|march|april|june|july|august|september|october|november|december", ""),
-    (r"vegan|vegetarian|gluten-free|dairy-free|halal|kosher|organic|low-carb|keto|nut-free|sugar-free", ""),
+    (DIETS, ""),
 )
 """Words in a title that claim something, and what must stand in the facts or concepts: by default the word itself."""
 DANGLING = frozenset("a an and at by for from in into of on or that the their this to with your you it its".split())
@@ -231,7 +232,11 @@ def unsupported(title: str, facts: str, concepts: Sequence[str]) -> str:
     """A claim of the title that neither the facts nor the concepts make, or an empty string."""
     ideas = " ".join(concepts).lower()
     for claim, grounds in CLAIMS:
-        known = ideas if claim == PETS else f"{facts.lower()} {ideas}"  # a dog at home does not make soap a dog's
+        known = f"{facts.lower()} {ideas}"
+        if claim == PETS:  # a dog at home does not make soap a dog's
+            known = ideas
+        elif claim == DIETS:  # one vegan idea does not make a vegan section: only what the shopper keeps is filtered
+            known = facts.lower()
         for found in re.findall(rf"\b(?:{claim})\b", title.lower()):
             stem = found.rstrip("s") if len(found) > 4 else found
             if not re.search(grounds or re.escape(stem), known):
