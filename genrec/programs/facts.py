@@ -26,15 +26,18 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
-def brief_facts(request: PageRequest, source: str, occasion: str = "") -> str:
-    """What bears on one group of concepts from `source`, and no more: a small model puts every fact into its title."""
+def brief_facts(request: PageRequest, source: str, about: str = "") -> str:
+    """What bears on one group of concepts from `source`, and no more: a small model puts every fact into its title.
+
+    `about` is what the group is for: the kind of household, e.g. "dog", or the occasion that the calendar brings.
+    """
     clauses = []
     if request.shopper.diets:
         clauses.append(f"diet: {', '.join(sorted(request.shopper.diets))}")
-    if source == "household" and request.shopper.household.strip():
-        clauses.append(f"household: {request.shopper.household}")
+    if source == "household" and about:
+        clauses.append(f"household: {about}")
     if source in ("season", "occasion"):
-        clauses.append(f"on: {request.occasion.strip() or occasion or f'{request.on:%B}'}")
+        clauses.append(f"on: {request.occasion.strip() or about or f'{request.on:%B}'}")
     return _joined(clauses) or "anyone"
 
 

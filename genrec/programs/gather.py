@@ -60,8 +60,8 @@ class ConceptGroup:
     title: str = ""
     """A title written by people, shown when no LM writes a better one; empty for a group of the catalog's own."""
     objective: str = ""
-    occasion: str = ""
-    """The occasion it is for, when that is not the one the page is for but one the calendar brings."""
+    about: str = ""
+    """The kind of household or the occasion it is for, where it is for one."""
     score: float = 0.0
 
 
@@ -119,8 +119,9 @@ class Gatherer:
             if len(concepts) >= 4:
                 ranked = self._rank(concepts, history, request)
                 source = self._source(theme, occasions, household)
-                occasion = min(theme.occasions & occasions, default="")
-                groups.append(ConceptGroup(ranked, source, theme.rationale, theme.title, served, occasion, score))
+                tags = theme.occasions & occasions if source == "occasion" else theme.household & household
+                about = ", ".join(sorted(tags))
+                groups.append(ConceptGroup(ranked, source, theme.rationale, theme.title, served, about, score))
         return groups
 
     @staticmethod

@@ -99,7 +99,7 @@ class Planner:
         for number, group in enumerate(groups[:count]):
             answers: list[Theme] = []
             best, refused = None, list[Drop]()
-            facts = brief_facts(request, group.source, group.occasion)
+            facts = brief_facts(request, group.source, group.about)
             for sample, temperature in enumerate(TEMPERATURES):
                 seed = (request.seed * 1009 + number * len(TEMPERATURES) + sample) % 2**31
                 config = {"temperature": temperature, "seed": seed, "max_tokens": 60}

@@ -51,12 +51,13 @@ def test_all_that_is_known(catalog: Catalog) -> None:
         ("library", "diet: organic, vegan"),
         ("history", "diet: organic, vegan"),
         ("season", "diet: organic, vegan; on: November"),
-        ("occasion", "diet: organic, vegan; on: November"),
-        ("household", "diet: organic, vegan; household: couple, one cat"),
+        ("occasion", "diet: organic, vegan; on: thanksgiving"),
+        ("household", "diet: organic, vegan; household: cat"),
     ],
 )
 def test_a_small_model_is_told_what_bears_on_the_group(source: str, told: str) -> None:
-    assert brief_facts(whole_request(), source) == told
+    about = {"household": "cat", "occasion": "thanksgiving"}.get(source, "")
+    assert brief_facts(whole_request(), source, about) == told
 
 
 def test_the_occasion_stands_for_the_month() -> None:
@@ -121,7 +122,7 @@ def test_text_that_looks_like_instructions_stays_one_clause_on_one_line(tmp_path
     )
     told = {
         shopper_facts(asked, shop): ["diet", "household", "on", "wants", "likes", "dislikes", "buys", "note"],
-        brief_facts(asked, "household"): ["diet", "household"],
+        brief_facts(asked, "household", INJECTION): ["diet", "household"],
         brief_facts(asked, "occasion"): ["diet", "on"],
     }
     for facts, names in told.items():

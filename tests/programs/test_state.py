@@ -73,16 +73,21 @@ def test_types_are_the_programs_not_the_states() -> None:
     assert fresh.plan.signature.fields["themes"].annotation == list[Theme]
 
 
-def test_the_order_of_names_does_not_matter() -> None:
-    def reversed_deep(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: reversed_deep(value[key]) for key in reversed(value)}
-        return value
-
+def test_the_order_of_the_predictors_does_not_matter() -> None:
+    state = as_json(dump_state(learned()))
+    state["predictors"] = {name: state["predictors"][name] for name in reversed(state["predictors"])}
     fresh = Program()
-    load_state(fresh, reversed_deep(as_json(dump_state(learned()))))
+    load_state(fresh, state)
     assert dump_state(fresh) == dump_state(learned())
     assert list(fresh.plan.signature.fields) == list(ThemePlanner.fields)
+
+
+def test_fields_in_another_order_are_an_error_that_names_it() -> None:
+    state = as_json(dump_state(learned()))
+    fields = state["predictors"]["plan"]["fields"]
+    state["predictors"]["plan"]["fields"] = {name: fields[name] for name in reversed(fields)}
+    with pytest.raises(ProgramStateError, match="fields of plan are in the order"):
+        load_state(Program(), state)
 
 
 def test_the_state_is_not_shared_with_the_program() -> None:
