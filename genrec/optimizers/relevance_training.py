@@ -72,7 +72,7 @@ def train_relevance(
     logits = _logits(model, [(pair.query, by_id[pair.item_id]) for pair in dev])
     labels = np.array([pair.label for pair in dev])
     slope, offset = platt(logits, labels)
-    threshold = best_threshold(probability(logits, slope, offset), labels)
+    threshold = precise_threshold(probability(logits, slope, offset), labels)
     facts: dict[str, object] = {
         "kind": KIND,
         "format_version": FORMAT_VERSION,
@@ -108,13 +108,16 @@ def platt(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float
     return float(weights[0]), float(weights[1])
 
 
-def best_threshold(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The threshold with the best F1 = 2 * hits / (shown + relevant), in steps of 0.01; the lowest of equals."""
+def precise_threshold(scores: NDArray[np.float32], labels: NDArray[np.int64], *, precision: float = 0.9) -> float:
+    """The lowest threshold, in steps of 0.01, at which at least `precision` of what is shown is relevant.
+
+    A page would rather be without an item than with a wrong one. 0.95 when no threshold reaches it.
+    """
     grid = np.arange(5, 96) / 100
     shown = scores[None, :] >= grid[:, None]  # (grid, n)
     hits = (shown & (labels == 1)).sum(1)
-    f1 = 2 * hits / np.maximum(1, shown.sum(1) + int(labels.sum()))
-    return float(grid[int(np.argmax(f1))])
+    reached = hits >= precision * np.maximum(1, shown.sum(1))
+    return float(grid[int(np.argmax(reached))]) if reached.any() else float(grid[-1])
 
 
 def fingerprint(pairs: Sequence[Pair]) -> str:

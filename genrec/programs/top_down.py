@@ -24,7 +24,7 @@ from genrec.programs.selection import LEAST_ITEMS, pick
 from genrec.programs.state import load_state, packaged_state
 from genrec.signatures import GuardrailCheck, ItemDescriber, ThemePlanner
 
-RESERVE = 4
+RESERVE = 5
 """Themes planned beyond the sections asked for: some will not fill."""
 
 
