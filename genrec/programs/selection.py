@@ -26,9 +26,14 @@ def pick(
 ) -> list[PageItem]:
     """Up to `count` items in ranked order: none taken, no twins, no concept or leaf with more than its share.
 
-    The caps give way one after the other when they would leave the section short; `taken` never does.
+    The caps give way one after the other when they would leave the section short; `taken` never does, nor may one thing
+    stand there in two sizes.
     """
-    free = [item for item in ranked if item.item_id not in taken]
+    names: dict[str, PageItem] = {}
+    for item in ranked:
+        if item.item_id not in taken:
+            names.setdefault(plain_title(item.title).casefold(), item)
+    free = list(names.values())
     share = -(-count // max(concepts, 1)) + 1
     chosen: list[PageItem] = []
     for capped, distinct in ((True, True), (False, True), (False, False)):
@@ -58,7 +63,5 @@ def _within_share(
 def _has_twin(item: PageItem, chosen: Sequence[PageItem], catalog: Catalog) -> bool:
     if not chosen:
         return False
-    if plain_title(item.title).casefold() in {plain_title(c.title).casefold() for c in chosen}:
-        return True
     vectors = np.stack([catalog.vector_of(c.item_id) for c in chosen])
     return float((vectors @ catalog.vector_of(item.item_id)).max()) >= TWINS
