@@ -59,6 +59,9 @@ class EmbeddedEngine:
             params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 0.0)]
         self._has_lora = adapter is not None
         self._server = xllamacpp.Server(params)
+        # A server that is dropped before its loop runs never ends: its destructor waits for a loop that missed the call
+        # to stop. One answered question proves that the loop runs.
+        self._ask({"messages": [{"role": "user", "content": ""}], "max_tokens": 1})
         self._lock = threading.Lock()
         self._prefixes: dict[int, str] = {}
 

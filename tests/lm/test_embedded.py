@@ -1,5 +1,7 @@
 """The embedded model as an engine: the same request gets the same answer, odd requests get one or a clear error."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import dspy
@@ -145,3 +147,10 @@ def test_the_port_speaks_openai_and_carries_the_same_fields(embedded):
             deny = dspy.Predict(GuardrailCheck)(shopper="age 7", lines=lines).deny
             assert set(deny) <= {1, 2}
     assert lm.history[1]["usage"]["prompt_tokens_details"]["cached_tokens"] > 0
+
+
+def test_an_engine_that_is_never_asked_can_be_dropped():
+    """In a process of its own, so that a destructor that hangs fails the test and not the run."""
+    code = "from genrec.lm.embedded import EmbeddedEngine\nfor _ in range(4):\n    EmbeddedEngine()\nprint('gone')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "gone\n", done.stderr
