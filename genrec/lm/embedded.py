@@ -132,7 +132,8 @@ class EmbeddedEngine:
             if (value := getattr(config, name)) is not None:
                 body[name] = value
         if config.response_format is not None:
-            body["response_format"] = config.response_format
+            schema = config.response_format.get("schema")  # canonical form; llama.cpp wants it by itself
+            body |= {"json_schema": schema} if schema else {"response_format": config.response_format}
         body.update({"id_slot": SLOTS - 1, **(config.extensions or {})})
         if not self._has_lora:
             body.pop("lora", None)
