@@ -2,7 +2,7 @@
 
     python scripts/train_planner_adapter.py --out genrec/lm/planner-lora.gguf --epochs 3
 
-Reads the section files in genrec/optimizers/data/ and writes a llama.cpp adapter. A held-out tenth of the sections,
+Reads the section files in genrec/optimizers/data/ and writes a llama.cpp adapter. A held-out thirtieth of the sections,
 split by shopper line, gives the validation loss that is printed after each epoch; checkpoints allow `--resume`.
 """
 
