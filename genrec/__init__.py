@@ -14,6 +14,8 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or an offline m
 # that spin for long starve the other library; both are read when the first of them is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "ACTIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+# NumPy's OpenBLAS lets its thread spin for a while after a product, 2^26 cycles unless told: what comes next waits.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "16")
 
 if TYPE_CHECKING:
     from genrec.catalog.items import Item

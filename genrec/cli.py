@@ -47,6 +47,11 @@ catalog_options = _options(
         "--map", "maps", multiple=True, metavar="FIELD=COLUMN[,COLUMN]", help="column(s) that hold an item field"
     ),
     click.option("--skip-invalid", is_flag=True, help="leave out rows that cannot be read"),
+    click.option(
+        "--embedder",
+        metavar="NAME",
+        help="minilm, static, or a sentence-transformers folder [default: the index's own]",
+    ),
 )
 lm_options = _options(
     click.option("--lm", metavar="MODEL", help="embedded, or PROVIDER/MODEL [default: embedded]"),
@@ -130,19 +135,25 @@ def generate(
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="index directory to write")
 @click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN[,COLUMN]", help="column(s) that hold an item field")
 @click.option("--skip-invalid", is_flag=True, help="leave out rows that cannot be read")
-def index(catalog: Path, output: Path, maps: Sequence[str], skip_invalid: bool) -> None:
-    """Build an index of CATALOG, or update the one at -o."""
-    from genrec.catalog.ingest import ingest, parse_mapping
+@click.option(
+    "--embedder",
+    metavar="NAME",
+    help="minilm, static, or a sentence-transformers folder [default: that of the index at -o, or minilm]",
+)
+def index(catalog: Path, output: Path, maps: Sequence[str], skip_invalid: bool, embedder: str | None) -> None:
+    """Build an index of CATALOG, or update the one at -o: what did not change is not embedded again."""
+    from genrec.catalog.ingest import ItemStream, parse_mapping
     from genrec.catalog.store import Catalog
+    from genrec.serving.tables import print_written
+    from genrec.settings import load_settings
 
-    report = ingest(catalog, mapping=parse_mapping(maps) or None, skip_invalid=skip_invalid)
-    for problem in (*report.skipped.shown, *report.warnings.shown):
-        click.echo(f"genrec: {problem}", err=True)
+    settings = load_settings({"embedder": embedder})
+    items = ItemStream(catalog, mapping=parse_mapping(maps) or None, skip_invalid=skip_invalid)
     with _progress() as progress:
-        built = Catalog.build(report.items, output, name=catalog.name.split(".")[0], progress=progress)
-    click.echo(
-        f"{output}: {len(built.items):,} items, {len(built.keywords):,} keywords, {report.skipped.total} rows skipped"
-    )
+        written = Catalog.update(items, output, settings.embedder, name=catalog.name.split(".")[0], progress=progress)
+    for problem in (*items.skipped.shown, *items.warnings.shown):
+        click.echo(f"genrec: {problem}", err=True)
+    print_written(written, Catalog.open(output), output, skipped=items.skipped.total)
 
 
 @main.command()
@@ -159,11 +170,13 @@ def shoppers() -> None:
 @click.argument("query")
 @catalog_options
 @click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True)
-def search(query: str, limit: int, catalog: Path | None, maps: Sequence[str], skip_invalid: bool) -> None:
+def search(
+    query: str, limit: int, catalog: Path | None, maps: Sequence[str], skip_invalid: bool, embedder: str | None
+) -> None:
     """Show what retrieval returns for QUERY, and why."""
     from genrec.serving.tables import print_hits
 
-    _, store = _open(catalog, maps, skip_invalid, {})
+    _, store = _open(catalog, maps, skip_invalid, {"embedder": embedder})
     print_hits(store.index.explain(query, limit=limit), store.items)
 
 
@@ -278,6 +291,7 @@ def _open(catalog: Path | None, maps: Sequence[str], skip_invalid: bool, flags: 
     with _progress() as progress:
         store = Catalog.open(
             settings.catalog,
+            embedder=settings.embedder,
             mapping=parse_mapping(maps) or None,
             skip_invalid=skip_invalid,
             home=settings.home,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from genrec.catalog.artifact import read_manifest, write_manifest
+from genrec.catalog.manifest import read_manifest, write_manifest
 from genrec.catalog.store import Catalog
 from genrec.errors import IndexStateError, RegistryError, RequestError
 from genrec.lm.connect import LanguageModel, open_lm

@@ -21,6 +21,9 @@ class Settings(BaseModel):
 
     home: Path = Field(Path(".genrec"), description="working state: indexes, the MLflow database, model files")
     catalog: Path | None = Field(None, description="catalog file or index directory; the sample when not set")
+    embedder: str | None = Field(
+        None, description="minilm, static or a sentence-transformers folder; an index's own, or minilm, when not set"
+    )
     lm: str = Field("embedded", description="language model: embedded, or PROVIDER/MODEL")
     api_base: str | None = Field(None, description="address of an OpenAI-compatible server")
     lm_adapter: Literal["auto", "chat", "json", "compact"] = Field("auto", description="how the LM is spoken to")

@@ -71,7 +71,7 @@ class TestErrors:
             load_settings(folder=folder)
         message = str(caught.value)
         assert message.startswith(f"{folder / FILE}: colour: ")
-        assert "known settings: api_base, catalog, home" in message
+        assert "known settings: api_base, catalog, embedder, home" in message
 
     @pytest.mark.parametrize(
         ("name", "value"),

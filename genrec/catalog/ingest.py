@@ -25,6 +25,44 @@ from genrec.page import Shopper
 SHOPPER_FILES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz")
 
 
+class ItemStream:
+    """The items of a catalog file, read once in file order, however many; what was wrong is known at the end."""
+
+    def __init__(self, path: Path, *, mapping: Mapped | None = None, skip_invalid: bool = False) -> None:
+        """Nothing is read before the first item is asked for."""
+        self._path = path
+        self._mapping = mapping
+        self._skip_invalid = skip_invalid
+        self.skipped = Problems()
+        """Rows left out."""
+        self.warnings = Problems()
+        """Rows that were mended."""
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield the items.
+
+        Raises CatalogError when the file cannot be read, and at the end when it holds no item, or a bad row and
+        `skip_invalid` is not set: its message lists the first 20 bad rows and counts the others. After such a row no
+        item is yielded any more.
+        """
+        self.skipped = self.warnings = Problems()
+        some = False
+        for outcome in iter_items(self._path, mapping=self._mapping):
+            if isinstance(outcome, Item):
+                if self._skip_invalid or not self.skipped.total:
+                    some = True
+                    yield outcome
+            elif outcome.warning:
+                self.warnings = self.warnings.add(outcome)
+            else:
+                self.skipped = self.skipped.add(outcome)
+        if self.skipped.total and not (self._skip_invalid and some):
+            what = "rows cannot be used; mend them or pass --skip-invalid"
+            raise CatalogError(self.skipped.listing(self._path, what))
+        if not some:
+            raise CatalogError(f"{self._path}: no items in it; a catalog needs at least one row")
+
+
 class IngestReport(NamedTuple):
     """What a catalog file gave: items in file order, rows left out, and rows that were mended."""
 
@@ -39,27 +77,9 @@ def read_items(path: Path, *, mapping: Mapped | None = None, skip_invalid: bool 
 
 
 def ingest(path: Path, *, mapping: Mapped | None = None, skip_invalid: bool = False) -> IngestReport:
-    """Read a catalog file whole.
-
-    Raises CatalogError when it cannot be read, holds no item, or holds a bad row and `skip_invalid` is not
-    set; the message lists the first 20 bad rows and counts the others.
-    """
-    items: list[Item] = []
-    skipped = warnings = Problems()
-    for outcome in iter_items(path, mapping=mapping):
-        if isinstance(outcome, Item):
-            items.append(outcome)
-        elif outcome.warning:
-            warnings = warnings.add(outcome)
-        else:
-            skipped = skipped.add(outcome)
-            if not skip_invalid:
-                items.clear()
-    if skipped.total and (not skip_invalid or not items):
-        raise CatalogError(skipped.listing(path, "rows cannot be used; mend them or pass --skip-invalid"))
-    if not items:
-        raise CatalogError(f"{path}: no items in it; a catalog needs at least one row")
-    return IngestReport(items, skipped, warnings)
+    """Read a catalog file whole; raises what `ItemStream` raises."""
+    stream = ItemStream(path, mapping=mapping, skip_invalid=skip_invalid)
+    return IngestReport(list(stream), stream.skipped, stream.warnings)
 
 
 def iter_items(path: Path, *, mapping: Mapped | None = None) -> Iterator[Item | Problem]:

@@ -1,56 +1,57 @@
 """The catalog's keyword vocabulary: phrases that are known to find items, and those nearest to a theme.
 
-Why: a language model that chooses from keywords of the catalog retrieves items; one that invents them may
-not. The vocabulary is large, so embedding search prunes it to a hundred before the model sees it.
+Why: a language model that chooses from keywords of the catalog retrieves items; one that invents them may not. The
+vocabulary is large, so embedding search prunes it to a hundred before the model sees it. Where the phrases come from
+is in phrases.py, which of them mean the same in meaning.py.
 """
 
-import json
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.catalog.artifact import Artifact
 from genrec.catalog.dense import VectorIndex
-from genrec.catalog.items import Hit, Item
-from genrec.catalog.text import STOP_WORDS, tokenize, words
+from genrec.catalog.fusion import best_rows
+from genrec.catalog.items import Hit
+from genrec.catalog.meaning import distinct
+from genrec.catalog.phrases import Phrase
+from genrec.catalog.strings import SortedStrings
 
-CAP = 300_000
-MIN_ITEMS = 3
-_LONGEST_WORDS = 4
-_LONGEST_CHARACTERS = 60
-
-_UNITS = frozenset(
-    "bag bags box boxes bottle bottles can cans case cl cm count ct cup dl dozen ea each fl floz ft g gal gr "
-    "gram grams inch inches jar kg l lb lbs liter liters litre litres m mg ml mm oz ounce ounces pack packet "
-    "packs pc pcs piece pieces pint pk pkt pt qt quart ro roll rolls sachets sheets sz tub x".split()
-)
-_BREAK = re.compile(r"[^\w\s'\u2019&-]|_|\s[-\u2013\u2014]\s|\s&\s")
+_PHRASES = "keywords"
+_VECTORS = "keyword_vectors"
 
 
 class KeywordVocabulary:
-    """Lower-case phrases as they read in the catalog, sorted, with their unit vectors.
+    """Lower-case phrases as they read in the catalog, in code point order, with their unit vectors.
 
-    Each finds at least `MIN_ITEMS` items when all its tokens are required. Two that have the same stems are
-    one.
+    Each is in at least `phrases.MIN_ITEMS` items, so it finds them when all its tokens are required. No two have the
+    same stems in the same order, and of those found to mean the same there is one. Memory-mapped when it was opened;
+    safe to use from several threads.
     """
 
-    def __init__(self, phrases: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Take phrases and their unit rows, float32 (len(phrases), dim)."""
-        self.phrases = tuple(phrases)
+    def __init__(self, phrases: SortedStrings, vectors: VectorIndex) -> None:
+        """Take phrases and the index of their unit rows. Raises ValueError when there are not as many rows."""
+        if len(phrases) != len(vectors):
+            raise ValueError(f"{len(vectors)} rows for {len(phrases)} phrases; give every phrase its row")
+        self.phrases = phrases
         self.vectors = vectors
-        self._index = VectorIndex(self.phrases, vectors)
-        self._rows: Mapping[str, int] = {phrase: row for row, phrase in enumerate(self.phrases)}
 
     @classmethod
     def build(
-        cls, items: Sequence[Item], encode: Callable[[Sequence[str]], NDArray[np.float32]], *, cap: int = CAP
+        cls,
+        phrases: Sequence[Phrase | tuple[str, int]],
+        encode: Callable[[Sequence[str]], NDArray[np.float32]],
     ) -> "KeywordVocabulary":
-        """Collect the phrases of `items`; `encode` makes texts unit rows, float32 (n, dim)."""
-        phrases = collect(items, cap=cap)
-        return cls(phrases, encode(phrases))
+        """Keep what differs in meaning of distinct phrases, each given with the number of items that it is in.
+
+        `encode` makes texts unit rows, float32 (n, dim); it is called once.
+        """
+        ordered = sorted(Phrase(*phrase) for phrase in phrases)
+        rows = encode([phrase.text for phrase in ordered])
+        kept = distinct(ordered, rows)
+        return cls(SortedStrings.of(ordered[row].text for row in kept.tolist()), VectorIndex.build(rows[kept]))
 
     def __len__(self) -> int:
         """Return the number of keywords."""
@@ -58,90 +59,33 @@ class KeywordVocabulary:
 
     def vector_of(self, phrase: str) -> NDArray[np.float32] | None:
         """Return the unit row (dim,) of a keyword, or None for what is not one."""
-        row = self._rows.get(phrase)
-        return None if row is None else self.vectors[row]
+        row = self.phrases.find(phrase)
+        return None if row < 0 else self.vectors.rows(np.array([row]))[0]
 
     def nearest(self, vectors: NDArray[np.float32], *, limit: int) -> list[Hit]:
         """Return the `limit` keywords nearest to any of the unit `vectors`, (m, dim) or (dim,), best first.
 
         A keyword's score is its largest cosine; ties are alphabetical; `item_id` of a hit is the keyword.
         """
-        best: dict[str, float] = {}
-        for hits in self._index.search_vectors(np.atleast_2d(vectors), limit=limit):
-            for phrase, score in hits:
-                best[phrase] = max(score, best.get(phrase, -1.0))
-        ranked = sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))[: max(limit, 0)]
-        return [Hit(phrase, score) for phrase, score in ranked]
+        rankings = self.vectors.search(np.atleast_2d(vectors), limit=limit)
+        if not rankings:
+            return []
+        rows, place = np.unique(np.concatenate([ranking.rows for ranking in rankings]), return_inverse=True)
+        scores = np.full(len(rows), -np.inf)
+        np.maximum.at(scores, place, np.concatenate([ranking.scores for ranking in rankings]))
+        best = best_rows(scores, rows, limit)
+        return [Hit(*hit) for hit in zip(self.phrases.many(rows[best]), scores[best].tolist(), strict=True)]
 
     def prune(self, concept_vectors: NDArray[np.float32], *, limit: int = 100) -> list[str]:
         """Return the `limit` keywords nearest to a theme's concepts, unit rows (m, dim), best first."""
         return [hit.item_id for hit in self.nearest(concept_vectors, limit=limit)]
 
     def save(self, folder: Path) -> None:
-        """Write `keywords.json` and `keywords.npy` into `folder`."""
-        (folder / "keywords.json").write_text(json.dumps(self.phrases, ensure_ascii=False), "utf-8")
-        self._index.save(folder / "keywords.npy")
+        """Write the phrases ("keywords*") and their rows ("keyword_vectors*") into `folder`."""
+        self.phrases.save(folder, _PHRASES)
+        self.vectors.save(folder, _VECTORS)
 
     @classmethod
-    def load(cls, folder: Path) -> "KeywordVocabulary":
-        """Read what `save` wrote, vectors memory-mapped. Raises ValueError or OSError where it is unfit."""
-        phrases = json.loads((folder / "keywords.json").read_text("utf-8"))
-        return cls(phrases, VectorIndex.load(folder / "keywords.npy", phrases).vectors)
-
-
-def collect(items: Iterable[Item], *, cap: int = CAP) -> list[str]:
-    """Return at most `cap` phrases in alphabetical order, no two with the same stems.
-
-    Sources: category names, attribute values, and 1- to 3-grams of titles that cross no punctuation, number
-    or size and neither start nor end in a stop word; each in at least `MIN_ITEMS` items. Above the cap the
-    most frequent stay, ties alphabetically. The surface is the most frequent one of its stems.
-    """
-    frequency: Counter[tuple[str, ...]] = Counter()
-    surfaces: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    keys: dict[str, tuple[str, ...]] = {}
-    for item in items:
-        found: set[tuple[str, ...]] = set()
-        for phrase in _phrases(item):
-            key = keys.get(phrase)
-            if key is None:
-                key = keys[phrase] = tuple(dict.fromkeys(tokenize(phrase)))
-            surfaces[key][phrase] += 1
-            found.add(key)
-        frequency.update(found)
-    kept = [key for key, count in frequency.items() if count >= MIN_ITEMS and key]
-    best = {key: min(surfaces[key].items(), key=lambda pair: (-pair[1], pair[0]))[0] for key in kept}
-    kept.sort(key=lambda key: (-frequency[key], best[key]))
-    return sorted(best[key] for key in kept[:cap])
-
-
-def _phrases(item: Item) -> Iterator[str]:
-    """Yield the phrases of one item, repeats included."""
-    for name in (*item.categories, *item.attributes.values()):
-        for run in _runs(name):
-            if len(run) <= _LONGEST_WORDS and _reads_well(run):
-                yield " ".join(run)
-    for run in _runs(item.title):
-        for start in range(len(run)):
-            for stop in range(start + 1, min(start + 3, len(run)) + 1):
-                if _reads_well(run[start:stop]):
-                    yield " ".join(run[start:stop])
-
-
-def _runs(text: str) -> Iterator[list[str]]:
-    """Yield the words between punctuation, numbers and units, in lower case."""
-    for segment in _BREAK.split(text):
-        run: list[str] = []
-        for word in words(segment):
-            if word in _UNITS or any(character.isdigit() for character in word):
-                if run:
-                    yield run
-                run = []
-            else:
-                run.append(word)
-        if run:
-            yield run
-
-
-def _reads_well(run: Sequence[str]) -> bool:
-    edges = run[0] not in STOP_WORDS and run[-1] not in STOP_WORDS
-    return edges and any(len(word) > 2 for word in run) and sum(map(len, run)) <= _LONGEST_CHARACTERS
+    def open(cls, artifact: Artifact) -> "KeywordVocabulary":
+        """Memory-map what `save` wrote. Raises IndexStateError when a file is not what it should be."""
+        return cls(SortedStrings.open(artifact, _PHRASES), VectorIndex.open(artifact, _VECTORS))

@@ -38,14 +38,16 @@ def words(text: str) -> list[str]:
     return _WORD.findall(normalize(text))
 
 
-@lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
     """Return the Porter2 stem of one normalized word; very long words are left as they are.
 
     Source: Snowball English stemmer, https://snowballstem.org/algorithms/english/stemmer.html
     """
-    if len(word) > _LONGEST_STEMMED:
-        return word
+    return word if len(word) > _LONGEST_STEMMED else _stem(word)
+
+
+@lru_cache(maxsize=200_000)
+def _stem(word: str) -> str:
     # A stemmer holds a cursor, so one shared between threads would mix their words up.
     return str(snowballstemmer.stemmer("english").stemWord(word))
 

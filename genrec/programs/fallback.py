@@ -1,6 +1,7 @@
 """When the LM gives nothing: the static theme library, then what is popular. Always a page."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from genrec.catalog.store import Catalog
 from genrec.page import TITLE_LIMIT, PageRequest, Theme
@@ -33,15 +34,12 @@ def popular_sections(
     catalog: Catalog, policy: Policy, request: PageRequest, *, taken: set[str]
 ) -> list[tuple[Theme, list[Candidate]]]:
     """Departments by what they sell, each with its best sellers that may be shown; no LM, no search, no gate."""
-    departments: dict[str, list[str]] = {}
-    for item_id, item in sorted(catalog.items.items(), key=lambda entry: (-entry[1].popularity, entry[0])):
-        if item.in_stock and item_id not in taken:
-            departments.setdefault(item.department or "the shop", []).append(item_id)
     sections = []
     wanted = 3 * request.items_per_section
-    for department, item_ids in departments.items():
-        items = [catalog.items[i] for i in item_ids[:wanted]]
-        title = f"Popular in {lower_first(department)}"[:TITLE_LIMIT]
+    for department in catalog.departments:
+        left = (i for i in catalog.item_ids(department.best_rows) if i not in taken)
+        items = [catalog.items[i] for i in islice(left, wanted)]
+        title = f"Popular in {lower_first(department.name or 'the shop')}"[:TITLE_LIMIT]
         allowed, _ = apply_rules(policy, request, title, items)
         if len(allowed) >= 3 and check_title(title, request).allowed:
             leaves = list(dict.fromkeys((i.leaf or plain_title(i.title)).lower()[:60] for i in allowed))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import dspy
 
-from genrec.catalog.fusion import reciprocal_rank_fusion
-from genrec.catalog.hybrid import Where
+from genrec.catalog.filters import Where
+from genrec.catalog.fusion import fuse_hits, reciprocal_rank_fusion
 from genrec.catalog.items import Hit
 from genrec.catalog.store import Catalog
 from genrec.errors import LMError
@@ -89,7 +89,7 @@ class Finder:
         for n, (planned, descriptor) in enumerate(described):
             rankings = {q: hits for (owner, q), hits in zip(queries, results, strict=True) if owner == n}
             rankings = self._narrowed(rankings, descriptor, depth)
-            fused = reciprocal_rank_fusion(list(rankings.values()))
+            fused = fuse_hits(list(rankings.values()), reciprocal_rank_fusion)
             best: dict[str, tuple[int, str]] = {}
             for concept in planned.theme.concepts:
                 for rank, hit in enumerate(rankings.get(concept, [])):

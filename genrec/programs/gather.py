@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.catalog.hybrid import Where
+from genrec.catalog.filters import Where
 from genrec.catalog.items import Item
 from genrec.catalog.store import Catalog
 from genrec.page import PageRequest
@@ -33,6 +33,9 @@ OWN_GROUPS = 1
 OWN_LEADERS = 4
 OWN_SCORE = 0.7
 NEAR = 0.5
+DEPARTMENTS = 60
+BEST_SELLERS = 200
+"""Departments, and best sellers of each, that groups are made of where the library fits the catalog badly."""
 """Cosine from which two things that were bought are of one kind."""
 HARD_DIETS = frozenset({"vegan", "vegetarian", "gluten-free", "dairy-free", "nut-free", "halal", "kosher"})
 DIET_WORDS = {diet: diet for diet in (*HARD_DIETS, "low-carb", "high-protein", "organic")} | {
@@ -166,23 +169,22 @@ class Gatherer:
 
     def _from_departments(self, request: PageRequest) -> list[ConceptGroup]:
         """For a catalog that the library knows little of: what its departments sell, shelves before single items."""
-        leaves: dict[str, dict[str, float]] = {}
-        for item in self._catalog.items.values():
-            if item.department and item.in_stock:
-                sold = leaves.setdefault(item.department, {})
-                shelf = item.leaf.lower() if len(item.categories) > 1 else ""
-                for name in filter(None, (shelf, plain_title(item.title))):
-                    sold[name] = sold.get(name, 0.0) + item.popularity + 1e-3
         groups = []
-        total = sum(sum(sold.values()) for sold in leaves.values()) or 1.0
-        for department, sold in leaves.items():
+        departments = sorted(self._catalog.departments, key=lambda one: (-one.sold, one.name))
+        total = sum(one.sold for one in departments) or 1.0
+        for department in [one for one in departments if one.name][:DEPARTMENTS]:
+            sold = {leaf.lower(): share for leaf, share in department.shelves if leaf}
+            for item_id in self._catalog.item_ids(department.best_rows[:BEST_SELLERS]):
+                item = self._catalog.items[item_id]
+                name = plain_title(item.title)
+                if name:
+                    sold[name] = sold.get(name, 0.0) + item.popularity + 1e-3
             best = sorted(sold, key=lambda leaf: (-sold[leaf], leaf))[: 2 * GROUP_LIMIT]
             concepts = self._distinct(self._supported(best, request))[:GROUP_LIMIT]
             if len(concepts) >= 3:
-                why = f"What people buy in {department}."
-                groups.append(
-                    ConceptGroup(concepts, "popular", why, department[:48], score=sum(sold.values()) / total - 1.0)
-                )
+                why = f"What people buy in {department.name}."
+                share = department.sold / total
+                groups.append(ConceptGroup(concepts, "popular", why, department.name[:48], score=share - 1.0))
         return groups
 
     def _supported(self, concepts: Sequence[str], request: PageRequest) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from importlib.resources import files
@@ -10,8 +10,7 @@ from importlib.resources import files
 from dateutil.easter import easter
 from pydantic import BaseModel, ConfigDict
 
-from genrec.catalog.items import Item
-from genrec.catalog.text import tokenize
+from genrec.catalog.store import Catalog
 from genrec.page import PageRequest
 from genrec.programs.policy import normalise_diet
 
@@ -70,10 +69,17 @@ def shipped_themes() -> tuple[LibraryTheme, ...]:
     return tuple(LibraryTheme.model_validate_json(line) for line in text.splitlines())
 
 
-def known_words(items: Iterable[Item]) -> frozenset[str]:
-    """Stems that people used in titles, and those of the catalog's titles. A small model also invents words."""
-    written = files("genrec.programs").joinpath("title_words.txt").read_text(encoding="utf-8").split()
-    return frozenset(written).union(*(tokenize(item.title) for item in items))
+class KnownWords(Container[str]):
+    """Stems that people used in titles, and those of a catalog's titles. A small model also invents words."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Know the words of `catalog` too."""
+        self._written = frozenset(files("genrec.programs").joinpath("title_words.txt").read_text("utf-8").split())
+        self._catalog = catalog
+
+    def __contains__(self, stem: object) -> bool:
+        """Whether anybody has used the word."""
+        return stem in self._written or stem in self._catalog.title_stems
 
 
 def occasions_of(request: PageRequest) -> frozenset[str]:

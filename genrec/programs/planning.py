@@ -5,7 +5,7 @@ large model gets all candidates at once and plans the page. Either way a title i
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import dspy
@@ -64,7 +64,7 @@ class Plan:
 class Planner:
     """Turns groups into themes with the page program's ThemePlanner predictor."""
 
-    def __init__(self, embedder: Embedder, words: frozenset[str]) -> None:
+    def __init__(self, embedder: Embedder, words: Container[str]) -> None:
         """`embedder` measures how well a title fits its concepts; `words` are the stems that a title may use."""
         self._embedder = embedder
         self._words = words
@@ -181,8 +181,9 @@ class Planner:
         for n, answer in enumerate(distinct):
             grounded = self._grounding(answer)
             reason = title_problem(answer.title)
-            known = self._words.union(*map(tokenize, answer.concepts))
-            if not reason and (strange := [w for w in tokenize(answer.title) if w.isalpha() and w not in known]):
+            named = set().union(*map(tokenize, answer.concepts))
+            unnamed = [word for word in tokenize(answer.title) if word.isalpha() and word not in named]
+            if not reason and (strange := [word for word in unnamed if word not in self._words]):
                 reason = f"has the unknown word {strange[0]!r}"
             if not reason and not (verdict := check_title(answer.title, request)).allowed:
                 reason = verdict.reason

@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.catalog.artifact import read_manifest
 from genrec.catalog.dense import Embedder
 from genrec.catalog.items import Item
+from genrec.catalog.manifest import read_manifest
 from genrec.catalog.minilm import MINILM_SHA256
 from genrec.errors import IndexStateError, ModelFileError
 from genrec.page import Theme

@@ -15,7 +15,7 @@ from genrec.programs.facts import shopper_facts
 from genrec.programs.fallback import popular_sections, static_themes
 from genrec.programs.filling import Filled, Filler, Notes
 from genrec.programs.gather import ConceptGroup, Gatherer
-from genrec.programs.library import known_words
+from genrec.programs.library import KnownWords
 from genrec.programs.planning import Planned, Planner
 from genrec.programs.policy import Policy, ShopPolicy
 from genrec.programs.ranking import BlendRanker, Ranker, checked
@@ -77,8 +77,7 @@ class TopDown(dspy.Module):
         super().__init__()
         model = lm or open_lm()
         relevance = relevance or CrossEncoderGate.load()
-        declared = {diet for item in catalog.items.values() for diet in item.dietary}
-        policy = policy or ShopPolicy(catalog.declares_diets, catalog_diets=declared)
+        policy = policy or ShopPolicy(catalog.declares_diets, catalog_diets=catalog.diets)
         least = relevance.threshold if threshold is None else threshold
         self.parts = Parts(
             catalog=catalog,
@@ -87,7 +86,7 @@ class TopDown(dspy.Module):
             policy=policy,
             ranker=ranker or BlendRanker(catalog),
             gatherer=Gatherer(catalog, policy),
-            planner=Planner(catalog.embedder, known_words(catalog.items.values())),
+            planner=Planner(catalog.embedder, KnownWords(catalog)),
             filler=Filler(catalog, relevance, policy, least),
             threshold=least,
             deadline=model.deadline if deadline is None else deadline,

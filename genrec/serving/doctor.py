@@ -19,7 +19,7 @@ def diagnose(settings: Settings) -> list[Finding]:
     """Try every part that a page needs. Nothing is raised: a missing part is a finding with its remedy."""
     return [
         _try("language model", lambda: _language_model(settings)),
-        _try("encoder", _encoder),
+        _try("encoder", lambda: _encoder(settings)),
         _try("relevance gate", _gate),
         _try("catalog", lambda: _catalog(settings)),
         _try("registry", lambda: _registry(settings)),
@@ -50,10 +50,10 @@ def _language_model(settings: Settings) -> str:
     return f"{model.name} answers ({answer.usage.output_tokens} tokens)"
 
 
-def _encoder() -> str:
-    from genrec.catalog.dense import MiniLM
+def _encoder(settings: Settings) -> str:
+    from genrec.catalog.embedders import open_embedder
 
-    encoder = MiniLM()
+    encoder = open_embedder(settings.embedder)
     vector = encoder.encode(["a cup of tea"])
     return f"{encoder.name}, {vector.shape[1]} dimensions"
 
@@ -68,8 +68,9 @@ def _gate() -> str:
 def _catalog(settings: Settings) -> str:
     from genrec.catalog.store import Catalog
 
-    catalog = Catalog.open(settings.catalog, home=settings.home)
-    return f"{catalog.name}: {len(catalog.items):,} items, {len(catalog.keywords):,} keywords"
+    catalog = Catalog.open(settings.catalog, embedder=settings.embedder, home=settings.home)
+    catalog.verify()
+    return f"{catalog.name}: {len(catalog.items):,} items, {len(catalog.keywords):,} keywords, every byte as written"
 
 
 def _registry(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """Tables for the terminal, other than the page itself."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -14,6 +15,8 @@ from genrec.serving.doctor import Finding
 from genrec.serving.page_html import clean
 
 if TYPE_CHECKING:
+    from genrec.catalog.builder import Written
+    from genrec.catalog.store import Catalog
     from genrec.optimizers.compile import Compiled
     from genrec.registry import Version
 
@@ -49,6 +52,18 @@ def print_hits(hits: Sequence[Explained], items: Mapping[str, Item]) -> None:
     if not rows:
         Console(stderr=True).print("nothing in the catalog matches")
     _print(("item", "category", "BM25 rank", "dense rank", "matched"), rows)
+
+
+def print_written(written: "Written", catalog: "Catalog", path: Path, *, skipped: int) -> None:
+    """What a write did to an index, and what the index is now, as plain lines."""
+    encoder, dense = catalog.facts["encoder"]["name"], catalog.facts["dense"]
+    how = "exact" if dense["exact"] else f"approximate, recall@100 {dense['recall@100']:.3f}"
+    lines = (
+        f"{path}: {written.items:,} items ({written.added:,} new, {written.removed:,} gone, {skipped:,} rows skipped), "
+        f"{len(catalog.keywords):,} keywords",
+        f"encoder {encoder}: {written.embedded:,} texts embedded; dense search is {how}",
+    )
+    print("\n".join(lines))  # noqa: T201
 
 
 def print_versions(found: "Sequence[Version]") -> None:

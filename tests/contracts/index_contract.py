@@ -2,7 +2,8 @@
 
 import pytest
 
-from genrec.catalog.hybrid import Index, Where
+from genrec.catalog.filters import Where
+from genrec.catalog.hybrid import Index
 from genrec.catalog.items import Item
 from tests.catalog.conftest import make_items
 

@@ -1,0 +1,128 @@
+"""Timing of two systems side by side, and recall against the exact answer. What is measured is up to the caller."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from peers import LIMIT, RankBM25, System
+from workload import Workload
+
+try:
+    from genrec.catalog.hybrid import DENSE_FLOOR
+except ImportError:
+    DENSE_FLOOR = -1.0  # an engine without a floor: every item is a dense match
+
+WARM = 10
+"""Queries before the clock starts."""
+
+FEWEST = 20
+"""Queries that even the slowest peer answers."""
+
+BATCHES = 15
+"""Times that a page's queries are asked, time allowing."""
+
+
+class Timing(NamedTuple):
+    """Seconds of ours and theirs for the same queries, (n, 2), and for the same pages, (m, 2)."""
+
+    single: NDArray[np.float64]
+    page: NDArray[np.float64]
+
+
+class Reference(NamedTuple):
+    """The exact answer: the best ids in order, and all that score as well as the last of them."""
+
+    best: list[str]
+    enough: frozenset[str]
+
+    def recall(self, ids: list[str]) -> float:
+        """Share of the exact answer that `ids` holds; an equal of the last one is as good as that one."""
+        return len(self.enough.intersection(ids[:LIMIT])) / len(self.best) if self.best else 1.0
+
+
+def reference(scores: NDArray[np.float64], allowed: NDArray[np.bool_], ids, rounding: float) -> Reference:
+    """Rank the allowed rows by (-score, row); scores within `rounding` of the last one are its equals."""
+    rows = np.flatnonzero(allowed)
+    best = rows[np.lexsort((rows, -scores[rows]))[:LIMIT]]
+    if not len(best):
+        return Reference([], frozenset())
+    return Reference(ids[best].tolist(), frozenset(ids[rows[scores[rows] >= scores[best[-1]] - rounding]].tolist()))
+
+
+def dense_reference(workload: Workload, ids, query_vector: NDArray[np.float32]) -> Reference:
+    scores = (workload.vectors() @ query_vector).astype(np.float64)
+    near = np.flatnonzero(scores >= np.partition(scores, len(scores) - LIMIT)[len(scores) - LIMIT] - 1e-5)
+    rows = workload.vectors()[near].astype(np.float64)
+    scores[near] = (rows * query_vector.astype(np.float64)).sum(axis=1)
+    return reference(scores, scores >= DENSE_FLOOR, ids, 1e-6)
+
+
+def fused(one: Reference, two: Reference) -> Reference:
+    """Reciprocal rank fusion of the two, k = 60, ties by id."""
+    scores: defaultdict[str, float] = defaultdict(float)
+    for ranking in (one.best, two.best):
+        for rank, item_id in enumerate(ranking, start=1):
+            scores[item_id] += 1 / (60 + rank)
+    best = sorted(scores, key=lambda item_id: (-scores[item_id], item_id))[:LIMIT]
+    return Reference(best, frozenset(best))
+
+
+def references(workload: Workload, okapi: RankBM25 | None, seconds: float) -> dict[str, list[Reference]]:
+    """Exact answers of the single queries by topic, as many as `seconds` allow; lexical ones need rank-bm25."""
+    found: dict[str, list[Reference]] = {"lexical": [], "dense": [], "hybrid": []}
+    ids, deadline = workload.ids(), time.perf_counter() + seconds
+    for query, row in zip(workload.queries, workload.query_vectors, strict=True):
+        if time.perf_counter() > deadline:
+            break
+        found["dense"].append(dense_reference(workload, ids, row))
+        if okapi:
+            scores, sharing = okapi.scores(query)
+            found["lexical"].append(reference(scores, sharing, ids, 1e-5))
+            found["hybrid"].append(fused(found["lexical"][-1], found["dense"][-1]))
+    return found
+
+
+def recall(system: System, workload: Workload, exact: list[Reference], seconds: float) -> str:
+    """Mean recall@100 of `system`, over the queries that it answers in time."""
+    found, deadline = [], time.perf_counter() + seconds
+    for query, answer in zip(workload.queries, exact, strict=False):
+        if time.perf_counter() > deadline and len(found) >= FEWEST:
+            break
+        found.append(answer.recall(system.ids(system.search(query))))
+    return f"{np.mean(found):.4f}" if found else "no reference"
+
+
+def seconds_of(call, argument) -> float:
+    start = time.perf_counter()
+    call(argument)
+    return time.perf_counter() - start
+
+
+def _pair(ours, theirs, argument, swap: bool) -> tuple[float, float]:
+    if swap:
+        second = seconds_of(theirs, argument)
+        return seconds_of(ours, argument), second
+    return seconds_of(ours, argument), seconds_of(theirs, argument)
+
+
+def timed(ours: System, theirs: System, page: list[str], seconds: float, single: Sequence[str] = ()) -> Timing:
+    """Ask both in turns, who begins alternating: each of `single` up to 5 times, and `page` afterwards."""
+    deadline = time.perf_counter() + seconds / 10
+    for query in single[:WARM]:
+        if time.perf_counter() < deadline:
+            _pair(ours.search, theirs.search, query, False)
+    deadline = time.perf_counter() + seconds
+    pairs: list[tuple[float, float]] = []
+    for turn in range(5):
+        for place, query in enumerate(single):
+            if len(pairs) < FEWEST or time.perf_counter() < deadline:
+                pairs.append(_pair(ours.search, theirs.search, query, bool((turn + place) % 2)))
+    deadline = time.perf_counter() + seconds / 2
+    pages: list[tuple[float, float]] = []
+    for turn in range(BATCHES + 1):
+        if not pages or time.perf_counter() < deadline:
+            pages.append(_pair(ours.batch, theirs.batch, page, bool(turn % 2)))
+    return Timing(np.array(pairs), np.array(pages[1:] or pages))  # the first page warms up, unless it took all the time
