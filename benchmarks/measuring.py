@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 from peers import LIMIT, RankBM25, System
 from workload import Workload
 
-try:
-    from genrec.catalog.hybrid import DENSE_FLOOR
-except ImportError:
-    DENSE_FLOOR = -1.0  # an engine without a floor: every item is a dense match
+from genrec.catalog.hybrid import DENSE_FLOOR
 
 WARM = 10
 """Queries before the clock starts."""
@@ -60,12 +57,13 @@ def dense_reference(workload: Workload, ids, query_vector: NDArray[np.float32]) 
     return reference(scores, scores >= DENSE_FLOOR, ids, 1e-6)
 
 
-def fused(one: Reference, two: Reference) -> Reference:
-    """Reciprocal rank fusion of the two, k = 60, ties by id."""
+def fused(lexical: Reference, dense: Reference, coverage: dict[str, float]) -> Reference:
+    """Reciprocal rank fusion of the two, k = 60, ties by id; a lexical hit counts by its coverage, as in genrec."""
     scores: defaultdict[str, float] = defaultdict(float)
-    for ranking in (one.best, two.best):
-        for rank, item_id in enumerate(ranking, start=1):
-            scores[item_id] += 1 / (60 + rank)
+    for rank, item_id in enumerate(lexical.best, start=1):
+        scores[item_id] += coverage[item_id] / (60 + rank)
+    for rank, item_id in enumerate(dense.best, start=1):
+        scores[item_id] += 1 / (60 + rank)
     best = sorted(scores, key=lambda item_id: (-scores[item_id], item_id))[:LIMIT]
     return Reference(best, frozenset(best))
 
@@ -81,7 +79,8 @@ def references(workload: Workload, okapi: RankBM25 | None, seconds: float) -> di
         if okapi:
             scores, sharing = okapi.scores(query)
             found["lexical"].append(reference(scores, sharing, ids, 1e-5))
-            found["hybrid"].append(fused(found["lexical"][-1], found["dense"][-1]))
+            held = okapi.coverage(query, found["lexical"][-1].best)
+            found["hybrid"].append(fused(found["lexical"][-1], found["dense"][-1], held))
     return found
 
 

@@ -4,6 +4,7 @@ Every system is given the same texts, the same tokens (genrec's `tokenize`; Hays
 vectors. A query goes in as text, except that its vector is known; ids and scores of the 100 best come out.
 """
 
+import math
 import os
 import pickle
 from collections.abc import Sequence
@@ -113,6 +114,18 @@ class RankBM25:
         tokens = set(tokenize(query))
         sharing = np.array([not tokens.isdisjoint(counts) for counts in self.okapi.doc_freqs])
         return self.okapi.get_scores(tokenize(query)), sharing
+
+    def coverage(self, query: str, ids: Sequence[str]) -> dict[str, float]:
+        """The share of the query's weight that each item holds: what genrec's fusion weights a lexical hit with."""
+        tokens, count = set(tokenize(query)), len(self.item_ids)
+        held = {token: sum(token in counts for counts in self.okapi.doc_freqs) for token in tokens}
+        weight = {token: max(math.log((count - df + 0.5) / (df + 0.5)), 0.1) for token, df in held.items()}
+        rows = np.searchsorted(self.item_ids, np.array(ids))
+        total = sum(weight.values())
+        return {
+            item_id: sum(weight[token] for token in tokens if token in self.okapi.doc_freqs[row]) / total
+            for item_id, row in zip(ids, rows, strict=True)
+        }
 
 
 class BM25S:

@@ -11,6 +11,7 @@ of one title and path are asked once and share the grade. A precision divides by
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.catalog.fusion import reciprocal_rank_fusion, weighted_sum
+from genrec.catalog.fusion import fuse_hits, reciprocal_rank_fusion, weighted_sum
 from genrec.catalog.items import Item
 from genrec.catalog.store import Catalog
 
@@ -125,10 +126,11 @@ def run_variants(catalog: Catalog, themes: Sequence[Theme]) -> dict[str, list[li
     pairs = [list(pair) for pair in zip(lexical, dense, strict=True)]
     found: dict[str, list[list[str]]] = {}
     for k in RRF_K:
-        found[f"RRF k={k}"] = [[hit.item_id for hit in reciprocal_rank_fusion(pair, k=k)[:TOP]] for pair in pairs]
+        rank = partial(reciprocal_rank_fusion, k=k)
+        found[f"RRF k={k}"] = [[hit.item_id for hit in fuse_hits(pair, rank)[:TOP]] for pair in pairs]
     for weight in DENSE_WEIGHTS:
-        weights = [1 - weight, weight]
-        found[f"sum dense={weight}"] = [[hit.item_id for hit in weighted_sum(pair, weights)[:TOP]] for pair in pairs]
+        add = partial(weighted_sum, weights=[1 - weight, weight])
+        found[f"sum dense={weight}"] = [[hit.item_id for hit in fuse_hits(pair, add)[:TOP]] for pair in pairs]
     return found
 
 

@@ -77,7 +77,7 @@ def write_index(
         known, before = _earlier(path, reuse, embedder)
         ids = _write_items(items, draft.folder, path, report)
         _write_parts(draft, len(ids), known, report)
-        kept = sum(item_id in before for item_id in ids) if len(before) else 0
+        kept = _shared(ids, before)
         draft.facts.update(
             name=name,
             encoder={"name": embedder.name, "fingerprint": embedder.fingerprint, "dim": embedder.dim},
@@ -112,6 +112,18 @@ def _write_parts(draft: Draft, count: int, known: KnownRows, report: Progress) -
         sizes={"items": count, "keywords": len(keywords)},
         dense=_train_approximate(folder, keywords, report),
     )
+
+
+def _shared(one: SortedStrings, other: SortedStrings) -> int:
+    """Return how many strings are in both."""
+    count = 0
+    strings = iter(other)
+    there = next(strings, None)
+    for string in one:
+        while there is not None and there < string:
+            there = next(strings, None)
+        count += there == string
+    return count
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Many distinct strings in order, memory-mapped: a string from its row, and a row from its string."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import overload
 
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from genrec.catalog.artifact import Artifact
 from genrec.catalog.checked import CheckedArray, save_array
+
+_REMEMBERED = 100_000
+_BLOCK = 10_000
 
 
 class SortedStrings(Sequence[str]):
@@ -23,6 +27,7 @@ class SortedStrings(Sequence[str]):
         self._text = text
         self._starts = starts
         self._count = len(starts) - 1
+        self._known: dict[int, str] = {}
 
     @classmethod
     def of(cls, strings: Iterable[str]) -> "SortedStrings":
@@ -63,18 +68,17 @@ class SortedStrings(Sequence[str]):
         return self._decoded(row % self._count)
 
     def many(self, rows: NDArray[np.integer]) -> list[str]:
-        """Return the strings of some rows (k,), in their order; many at a time are far faster than one by one."""
-        starts, stops = self._starts.take(rows), self._starts.take(rows + 1)
-        sizes = stops - starts
-        ends = np.cumsum(sizes)
-        # the places of all their bytes, one string after the other
-        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + sizes, sizes)
-        text = self._text.take(places).tobytes()
-        bounds = list(zip((ends - sizes).tolist(), ends.tolist(), strict=True))
-        if text.isascii():  # then a character is a byte
-            characters = text.decode("ascii")
-            return [characters[start:stop] for start, stop in bounds]
-        return [text[start:stop].decode("utf-8", "surrogatepass") for start, stop in bounds]
+        """Return the strings of some rows (k,), in their order; those asked for lately are still in memory."""
+        wanted = rows.tolist()
+        known = self._known
+        try:
+            return [known[row] for row in wanted]
+        except KeyError:
+            strings = self._read(rows)
+        if len(known) + len(strings) > _REMEMBERED:
+            self._known = known = {}
+        known.update(zip(wanted, strings, strict=True))
+        return strings
 
     def find(self, string: str) -> int:
         """Return the row of a string, or -1."""
@@ -99,11 +103,31 @@ class SortedStrings(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         """Yield them in order."""
-        return map(self._decoded, range(self._count))
+        for start in range(0, self._count, _BLOCK):
+            yield from self._read(np.arange(start, min(start + _BLOCK, self._count)))
+
+    def _read(self, rows: NDArray[np.integer]) -> list[str]:
+        """Many at a time are far faster than one by one."""
+        starts, stops = self._starts.take(rows), self._starts.take(rows + 1)
+        sizes = stops - starts
+        ends = np.cumsum(sizes)
+        # the places of all their bytes, one string after the other
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + sizes, sizes)
+        text = self._text.take(places).tobytes()
+        bounds = list(zip((ends - sizes).tolist(), ends.tolist(), strict=True))
+        if text.isascii():  # then a character is a byte
+            characters = text.decode("ascii")
+            return [characters[start:stop] for start, stop in bounds]
+        return [text[start:stop].decode("utf-8", "surrogatepass") for start, stop in bounds]
 
     def _encoded(self, row: int) -> bytes:
-        start, stop = self._starts[row : row + 2].tolist()
-        return self._text[start:stop].tobytes()
+        text, starts = self._whole
+        return bytes(text[starts[row] : starts[row + 1]])
 
     def _decoded(self, row: int) -> str:
         return self._encoded(row).decode("utf-8", "surrogatepass")
+
+    @cached_property
+    def _whole(self) -> tuple[memoryview, memoryview]:
+        """Everything, checked once: a search looks at twenty places, and numpy takes a microsecond for each."""
+        return self._text.whole().data, self._starts.whole().data

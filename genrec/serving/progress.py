@@ -11,7 +11,7 @@ Report = Callable[[str, int, int], None]
 
 @contextmanager
 def progress_bar() -> Iterator[Report]:
-    """Yield `report(stage, done, total)`; each stage gets a bar."""
+    """Yield `report(stage, done, total)`; each stage gets a bar, one that pulses where `total` is 0: not known yet."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:>12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
@@ -19,8 +19,8 @@ def progress_bar() -> Iterator[Report]:
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.update(tasks[stage], completed=done, total=total)
+                tasks[stage] = progress.add_task(stage, total=total or None)
+            progress.update(tasks[stage], completed=done, total=total or None)
 
         yield report
 
