@@ -40,6 +40,11 @@ _OVERHEAD = 128  # what remembering a term costs beside its addends, counted in 
 _LONGEST_REMEMBERED = 64
 _LEAST_WEIGHT = 0.1
 
+_FREQUENT = 8
+"""A term is frequent that is in one of so many items or more; in an index of more than the next number, none is."""
+
+_SPREAD_ITEMS = 1 << 18
+
 
 class _Column(NamedTuple):
     """One term: the rows that hold it, (m,) ascending, and what they add, (m,), also as codes of saturations."""
@@ -50,6 +55,7 @@ class _Column(NamedTuple):
     addends: NDArray[np.float64]
     idf: float
     best: float  # the largest addend
+    everywhere: NDArray[np.float64] | None  # of a frequent term: what it adds to every item, (n,)
 
 
 class BM25Index:
@@ -154,6 +160,9 @@ class BM25Index:
         if not columns or limit < 1:
             return NOTHING
         distinct = list({column.token: column for column in columns}.values())
+        ranking = self._around_rarer(columns, distinct, limit, mask)
+        if ranking is not None:
+            return ranking
         postings = sum(len(column.rows) for column in distinct)
         if (
             postings >= max(_PRUNE_FROM, 2 * limit)
@@ -165,10 +174,7 @@ class BM25Index:
                 sums = self._sums_at(rows, columns)
             return _best(rows, sums, limit, 1)
         rows, sums = self._sums(columns, distinct)
-        if mask is not None:
-            allowed = mask.take(rows).nonzero()[0]
-            rows, sums = rows.take(allowed), sums.take(allowed)
-        return _best(rows, sums, limit, len(distinct))
+        return _best(*_allowed(rows, sums, mask), limit, len(distinct))
 
     def coverage(self, query: str, rows: NDArray[np.integer]) -> NDArray[np.float64]:
         """Return which share of what the query says each of `rows` (k,) holds, 0 to 1.
@@ -211,19 +217,22 @@ class BM25Index:
         idf = float(self._idf[place : place + 1][0])
         addends = self._saturations.take(codes)
         addends *= idf
-        return _Column(token, self._rows[start:stop], codes, addends, idf, float(addends.max()))
+        rows, everywhere = self._rows[start:stop], None
+        if self._items <= _SPREAD_ITEMS and len(rows) * _FREQUENT >= self._items:
+            everywhere = np.zeros(self._items)
+            everywhere[rows] = addends
+        return _Column(token, rows, codes, addends, idf, float(addends.max()), everywhere)
 
     def _remember(self, token: str, column: _Column | None) -> None:
         """Keep a column, or that there is none, and forget the oldest ones for it."""
-        size = _OVERHEAD + (len(column.rows) if column else 0)
+        size = _room_of(column)
         if len(token) > _LONGEST_REMEMBERED or size > _REMEMBERED:
             return
         with self._lock:
             if token in self._remembered:
                 return
             while self._room < size:
-                oldest = self._remembered.pop(next(iter(self._remembered)))
-                self._room += _OVERHEAD + (len(oldest.rows) if oldest else 0)
+                self._room += _room_of(self._remembered.pop(next(iter(self._remembered))))
             self._remembered[token] = column
             self._room -= size
 
@@ -240,6 +249,34 @@ class BM25Index:
         sums = scores.take(rows)
         self._give_back(scores, rows)
         return rows, sums
+
+    def _around_rarer(
+        self, columns: Sequence[_Column], distinct: Sequence[_Column], limit: int, mask: NDArray[np.bool_] | None
+    ) -> Ranking | None:
+        """Return the best of the items that hold a term that is not frequent, or the rarest, if no other can be one.
+
+        What frequent terms add to those is looked up; their columns, which may be half of the items, are not gone
+        through. An item that holds frequent terms only cannot score more than all of these add at most.
+        """
+        rarer = [column for column in distinct if column.everywhere is None]
+        rarer = rarer or [min(distinct, key=lambda column: len(column.rows))]
+        if len(rarer) == len(distinct):
+            return None
+        tokens = {column.token for column in rarer}
+        rows = np.concatenate([column.rows for column in rarer])
+        scores = self._borrowed()
+        most = 0.0
+        for column in columns:
+            if column.token in tokens or column.everywhere is None:
+                np.add.at(scores, column.rows, column.addends)
+            else:
+                scores[rows] += column.everywhere.take(rows)  # repeated rows are set to the same sum, not added twice
+                most += max(column.best, 0.0)
+        sums = scores.take(rows)
+        self._give_back(scores, rows)
+        ranking = _best(*_allowed(rows, sums, mask), limit, len(rarer))
+        sure = len(ranking.rows) == limit and ranking.scores[-1] * _SLACK > most
+        return ranking if sure else None
 
     def _contenders(
         self, columns: Sequence[_Column], limit: int, mask: NDArray[np.bool_] | None
@@ -329,6 +366,23 @@ def _places(column: _Column, rows: NDArray[np.int32]) -> tuple[NDArray[np.int64]
     places = np.searchsorted(column.rows, rows)
     known = (column.rows.take(places, mode="clip") == rows).nonzero()[0]
     return known, places.take(known)
+
+
+def _allowed(
+    rows: NDArray[np.int32], sums: NDArray[np.float64], mask: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return the rows that a mask allows, and their scores."""
+    if mask is None:
+        return rows, sums
+    places = mask.take(rows).nonzero()[0]
+    return rows.take(places), sums.take(places)
+
+
+def _room_of(column: _Column | None) -> int:
+    """Return what remembering a column costs, counted in addends."""
+    if column is None:
+        return _OVERHEAD
+    return _OVERHEAD + len(column.rows) + (0 if column.everywhere is None else len(column.everywhere))
 
 
 def _best(rows: NDArray[np.int32], sums: NDArray[np.float64], limit: int, copies: int) -> Ranking:

@@ -32,6 +32,7 @@ OWN_GROUPS = 1
 """Most groups from the shopper's own history when the library fits the catalog."""
 OWN_LEADERS = 4
 OWN_SCORE = 0.7
+REMEMBERED = 100_000
 NEAR = 0.5
 DEPARTMENTS = 60
 BEST_SELLERS = 200
@@ -76,6 +77,8 @@ class Gatherer:
         self._catalog = catalog
         self._policy = policy
         self._themes = tuple(shipped_themes() if themes is None else themes)
+        self._has: dict[str, bool] = {}
+        """Concept to whether the catalog has an item for it: the library's are the same for everyone."""
 
     def gather(self, request: PageRequest, *, limit: int) -> list[ConceptGroup]:
         """At most `limit` groups, most wanted first, no two alike; the same request gives the same groups."""
@@ -191,14 +194,16 @@ class Gatherer:
         """The concepts that the catalog has an item for and that may be shown to this shopper, in their order."""
         if not concepts:
             return ()
-        where = Where(in_stock=True)
-        hits = self._catalog.index.search_many(list(concepts), limit=1, where=where, mode="dense")
+        new = [concept for concept in dict.fromkeys(concepts) if concept not in self._has]
+        hits = self._catalog.index.search_many(new, limit=1, where=Where(in_stock=True), mode="dense")
+        has = {one: bool(found) and found[0].score >= SUPPORT for one, found in zip(new, hits, strict=True)}
+        has.update((concept, self._has[concept]) for concept in concepts if concept not in has)
+        if len(self._has) < REMEMBERED:
+            self._has.update(has)
         as_items = [Item(item_id="concept", title=concept) for concept in concepts]
         verdicts = self._policy.check(request, "", as_items)
         return tuple(
-            concept
-            for concept, found, verdict in zip(concepts, hits, verdicts, strict=True)
-            if found and found[0].score >= SUPPORT and verdict.allowed
+            concept for concept, verdict in zip(concepts, verdicts, strict=True) if has[concept] and verdict.allowed
         )
 
     def _distinct(self, concepts: Sequence[str]) -> tuple[str, ...]:

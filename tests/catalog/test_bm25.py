@@ -82,13 +82,14 @@ def test_the_best_are_those_of_sorting_with_and_without_pruning(
 ) -> None:
     mask = None if mask is None else mask[: len(texts)]
     expected = by_sorting(texts, query, limit, mask, epsilon=epsilon)
-    index = BM25Index.build(texts, epsilon=epsilon)
     allowed = None if mask is None else np.array(mask)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bm25, "_SEARCH_COST", search_cost)
         patch.setattr(bm25, "_SAMPLE", 2)
-        for prune_from in (0, 1_000_000):
+        for prune_from, frequent in ((0, 0), (1_000_000, 0), (1_000_000, 3), (0, 6), (1_000_000, 32)):
             patch.setattr(bm25, "_PRUNE_FROM", prune_from)
+            patch.setattr(bm25, "_FREQUENT", frequent)
+            index = BM25Index.build(texts, epsilon=epsilon)
             # twice: what the first search leaves behind must not change the second
             for _ in range(2):
                 assert plain(index.search(query, limit=limit, mask=allowed)) == expected
@@ -106,6 +107,7 @@ def titles(count: int) -> list[str]:
     "query", ["ban", "ban bot", "mord ban bot", "pix ban mord bot bix", "bot bot ban", "pord pord"]
 )
 def test_pruning_leaves_most_postings_out_and_changes_nothing(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bm25, "_FREQUENT", 0)
     index = BM25Index.build(titles(3000))
     mask = np.random.default_rng(6).random(3000) < 0.5
     whole = [index.search(query, limit=limit, mask=m) for limit in (1, 10, 100) for m in (None, mask)]
@@ -122,6 +124,28 @@ def test_pruning_leaves_most_postings_out_and_changes_nothing(query: str, monkey
     pruned = [index.search(query, limit=limit, mask=m) for limit in (1, 10, 100) for m in (None, mask)]
     assert [plain(one) for one in pruned] == [plain(one) for one in whole]
     assert len(considered) >= 4 and min(considered) < np.count_nonzero(index.scores(query)) / 2
+
+
+@pytest.mark.parametrize("query", ["pord ban", "ban pord bot", "mord ban mord", "bot pord mord ban"])
+def test_frequent_terms_are_looked_up_around_rarer_ones(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = titles(3000)
+    mask = (np.random.default_rng(6).random(3000) < 0.7).tolist()
+    monkeypatch.setattr(bm25, "_FREQUENT", 8)
+    answered = []
+    around = BM25Index._around_rarer
+
+    def watching(*args: object) -> object:
+        answered.append(around(*args))  # type: ignore[arg-type]
+        return answered[-1]
+
+    monkeypatch.setattr(BM25Index, "_around_rarer", watching)
+    index = BM25Index.build(texts)
+    for limit in (1, 5, 100):
+        for allowed in (None, mask):
+            found = index.search(query, limit=limit, mask=None if allowed is None else np.array(allowed))
+            assert plain(found) == by_sorting(texts, query, limit, allowed)
+    assert any(one is not None for one in answered)  # the shorter way was taken
+    assert answered[-1] is None  # and was not where too few items hold a rarer term
 
 
 @pytest.mark.parametrize("sample", [1, 2, 3])
@@ -273,8 +297,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     index = BM25Index.build(texts)
     for query in [*texts[:50], *(f"unknown{i}" for i in range(50)), "y" * 100]:
         assert plain(index.search(query, limit=3)) == by_sorting(texts, query, 3, None)
-        held = [0 if column is None else len(column.rows) for column in index._remembered.values()]
-        assert 0 <= index._room == 1000 - sum(held) - bm25._OVERHEAD * len(held)
+        assert 0 <= index._room == 1000 - sum(map(bm25._room_of, index._remembered.values()))
 
 
 def test_a_search_that_breaks_off_does_not_spoil_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
