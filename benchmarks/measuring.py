@@ -111,7 +111,7 @@ def _pair(ours, theirs, argument, swap: bool) -> tuple[float, float]:
 
 
 def timed(ours: System, theirs: System, page: list[str], seconds: float, single: Sequence[str] = ()) -> Timing:
-    """Ask both in turns, `BLOCK` queries at a time, who begins alternating: each of `single` up to 5 times, then `page`.
+    """Ask both in turns, `BLOCK` queries at a time, the first one alternating: `single` up to 5 times, then `page`.
 
     In blocks, because a system that is asked right after another finds the other's data in the processor's caches.
     """

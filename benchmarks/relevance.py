@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from genrec.catalog.bm25 import BM25Index
-from genrec.catalog.dense import MiniLM
 from genrec.catalog.items import Item
+from genrec.catalog.minilm import MiniLM
 from genrec.catalog.sample import catalog_path
 from genrec.catalog.text import item_text
 from genrec.optimizers.relevance_pairs import build_pairs, theme_sources

@@ -24,7 +24,8 @@ from genrec.catalog.artifact import Artifact, Draft, Kind, writing
 from genrec.catalog.bm25_builder import BM25Builder
 from genrec.catalog.checked import CheckedArray, save_array
 from genrec.catalog.columns import ColumnsBuilder
-from genrec.catalog.dense import Embedder, VectorIndex
+from genrec.catalog.dense import VectorIndex
+from genrec.catalog.encoder import Embedder
 from genrec.catalog.item_store import LINES
 from genrec.catalog.items import Item
 from genrec.catalog.keywords import KeywordVocabulary

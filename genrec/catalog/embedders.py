@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.catalog.dense import Embedder
+from genrec.catalog.encoder import Embedder
 from genrec.catalog.minilm import MiniLM
 from genrec.catalog.static import StaticEmbedder
 from genrec.errors import ModelFileError
@@ -38,8 +38,8 @@ _READ = {".safetensors", ".bin", ".json", ".txt", ".model"}
 def open_embedder(name: str | None = None) -> Embedder:
     """Return the encoder that `name` means; None: MiniLM. No weights are read yet.
 
-    "minilm": all-MiniLM-L6-v2, 384 numbers. "static": token rows distilled from it, 256 numbers, hundreds of times
-    faster. Anything else is the path of a folder of sentence-transformers ("./static" for one called static).
+    "minilm": all-MiniLM-L6-v2, 384 numbers. "static": token rows distilled from it, 256 numbers, about a hundred
+    times faster. Anything else is the path of a folder of sentence-transformers ("./static" for one called static).
     What an encoder says is its `name` is understood too. Raises ModelFileError for anything else.
     """
     shipped = _SHIPPED.get("minilm" if name is None else name)

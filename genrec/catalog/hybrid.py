@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from genrec.catalog.bm25 import BM25Index
 from genrec.catalog.columns import Columns
-from genrec.catalog.dense import Embedder, VectorIndex
+from genrec.catalog.dense import VectorIndex
+from genrec.catalog.encoder import Embedder
 from genrec.catalog.filters import Where
 from genrec.catalog.fusion import NOTHING, Ranking, reciprocal_rank_fusion, weighted_sum
 from genrec.catalog.item_store import ItemStore

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.catalog.checked import CheckedArray
-from genrec.catalog.dense import Embedder
+from genrec.catalog.encoder import Embedder
 
 Vectors = NDArray[np.float32]
 Digests = NDArray[np.uint64]

@@ -1,8 +1,8 @@
 """The static sentence encoder: a mean of token rows distilled from all-MiniLM-L6-v2, for millions of items on a CPU.
 
-How the rows are learned is scripts/distill_static.py. model2vec could read the folder and gives the same rows, but
-it walks through the texts of an int8 model one by one, sets an environment variable of the whole process, changes its
-tokenizer in every call, and answers a text without a known token with zeros.
+How the rows are learned is scripts/distill_static.py. model2vec reads the same folder, gives the same rows and is no
+faster; it takes 0.4 s to load instead of 0.05, gives zeros for a text without a known token, and sets an environment
+variable of the whole process when it is given more than 10,000 texts.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 STATIC_SHA256: Mapping[str, str] = {
-    "model.safetensors": "0",
-    "tokenizer.json": "0",
+    "model.safetensors": "9ff227997f527dc97d41ad0a08c24c1554e99dde180af16894c33b76f4bd6567",
+    "tokenizer.json": "060f652d9696ff71b1050c0a5b33a9429abf6fdcf1b90ba22b222ede977a2ab2",
 }
 """Of the files in static_minilm, printed by scripts/distill_static.py."""
 
@@ -32,8 +32,11 @@ MAX_TOKENS = 128
 MAX_CHARACTERS = 2_000
 """Far more than `MAX_TOKENS` tokens of real text: a book in a description costs no time."""
 
-_BLOCK = 2_048
-"""Texts gathered at a time, so that memory does not grow with the call."""
+_TOKENIZED = 4_096
+"""Texts tokenized at a time: memory does not grow with the call."""
+
+_POOLED = 128
+"""Texts summed at a time: their token rows fit the cache."""
 
 
 class StaticEmbedder:
@@ -60,10 +63,12 @@ class StaticEmbedder:
             return rows
         with self._lock:  # cached_property alone would let two threads load the rows twice
             table, tokenizer = self._loaded
-        for start in range(0, len(texts), _BLOCK):
-            block = [text[:MAX_CHARACTERS] for text in texts[start : start + _BLOCK]]
-            found = [encoding.ids for encoding in tokenizer.encode_batch_fast(block, add_special_tokens=False)]
-            rows[start : start + len(block)] = _pool(table, found)
+        for start in range(0, len(texts), _TOKENIZED):
+            block = [text[:MAX_CHARACTERS] for text in texts[start : start + _TOKENIZED]]
+            ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(block, add_special_tokens=False)]
+            for at in range(0, len(ids), _POOLED):
+                pooled = _pool(table, ids[at : at + _POOLED])
+                rows[start + at : start + at + len(pooled)] = pooled
         return rows
 
     @cached_property

@@ -15,8 +15,9 @@ from genrec.catalog.artifact import Artifact, may_be_written, read_facts
 from genrec.catalog.bm25 import BM25Index
 from genrec.catalog.builder import INDEX, Progress, Written, write_index
 from genrec.catalog.columns import Columns, Department
-from genrec.catalog.dense import CachingEmbedder, Embedder, VectorIndex
+from genrec.catalog.dense import VectorIndex
 from genrec.catalog.embedders import open_embedder
+from genrec.catalog.encoder import CachingEmbedder, Embedder
 from genrec.catalog.hybrid import Fusion, HybridIndex, Index, by_rank
 from genrec.catalog.ingest import ItemStream
 from genrec.catalog.item_store import ItemStore

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.catalog.dense import Embedder
+from genrec.catalog.encoder import Embedder
 from genrec.catalog.items import Item
 from genrec.catalog.text import tokenize
 

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.catalog.dense import Embedder
+from genrec.catalog.encoder import Embedder
 from genrec.catalog.items import Item
 from genrec.optimizers.concept_matcher import ConceptMatcher, product_name
 from genrec.programs.library import shipped_themes

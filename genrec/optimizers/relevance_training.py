@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.catalog.dense import Embedder, MiniLM
+from genrec.catalog.encoder import Embedder
 from genrec.catalog.items import Item
 from genrec.catalog.manifest import replacing, write_manifest
-from genrec.catalog.minilm import MINILM_SHA256
+from genrec.catalog.minilm import MINILM_SHA256, MiniLM
 from genrec.catalog.sample import catalog_path
 from genrec.errors import CatalogError
 from genrec.optimizers.relevance_pairs import Pair, build_pairs

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import dspy
 import numpy as np
 
-from genrec.catalog.dense import Embedder
+from genrec.catalog.encoder import Embedder
 from genrec.catalog.text import tokenize
 from genrec.errors import LMError
 from genrec.page import TITLE_LIMIT, Drop, PageRequest, Theme

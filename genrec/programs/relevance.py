@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.catalog.dense import Embedder
+from genrec.catalog.encoder import Embedder
 from genrec.catalog.items import Item
 from genrec.catalog.manifest import read_manifest
 from genrec.catalog.minilm import MINILM_SHA256

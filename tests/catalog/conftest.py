@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from genrec.catalog.dense import MiniLM
 from genrec.catalog.items import Item
+from genrec.catalog.minilm import MiniLM
 from genrec.catalog.store import Catalog
 
 _ROWS = """

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from genrec.catalog.artifact import Artifact, Kind, writing
 from genrec.catalog.checked import CheckedArray
-from genrec.catalog.dense import CachingEmbedder, MiniLM, VectorIndex
+from genrec.catalog.dense import VectorIndex
+from genrec.catalog.encoder import CachingEmbedder
 from genrec.catalog.fusion import Ranking
+from genrec.catalog.minilm import MiniLM
 from genrec.errors import IndexStateError, ModelFileError
 
 KIND = Kind("test", 1, "make it again")

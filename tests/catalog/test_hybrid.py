@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genrec.catalog.bm25 import BM25Index
-from genrec.catalog.dense import CachingEmbedder, VectorIndex
+from genrec.catalog.dense import VectorIndex
+from genrec.catalog.encoder import CachingEmbedder
 from genrec.catalog.filters import Where
 from genrec.catalog.fusion import Ranking, fuse_hits, reciprocal_rank_fusion, weighted_sum
 from genrec.catalog.hybrid import DEPTH, HybridIndex, Index, Mode, by_rank, by_score

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from genrec.catalog import artifact, store
-from genrec.catalog.dense import MiniLM
 from genrec.catalog.ingest import read_items
 from genrec.catalog.items import Item
+from genrec.catalog.minilm import MiniLM
 from genrec.catalog.store import Catalog
 from genrec.catalog.text import item_dense_text
 from genrec.errors import CatalogError, IndexStateError
@@ -273,3 +274,41 @@ def test_the_sample_is_the_default(minilm: MiniLM, tmp_path: Path, file: Path, m
     shutil.copy(file, tmp_path / "catalog.jsonl")
     monkeypatch.setattr(store, "SAMPLE", tmp_path)
     assert Catalog.open(embedder=minilm, home=tmp_path / "home").name == "catalog"
+
+
+def test_updating_says_what_it_did(copied: Path, minilm: MiniLM, items: list[Item]) -> None:
+    new = Item(item_id="sku-90", title="Lemon sorbet, 500 ml")
+    assert Catalog.update([*items[1:], new], copied, minilm) == (len(items), 1, 1, 1)
+    assert Catalog.update(iter(items), copied, minilm)[:3] == (len(items), 1, 1)
+    assert list(Catalog.open(copied, embedder=minilm).items.values()) == items
+
+
+def test_an_index_is_opened_and_updated_with_the_encoder_that_made_it(items: list[Item], tmp_path: Path) -> None:
+    Catalog.build(items[:4], tmp_path / "shop", "static")
+    assert Catalog.open(tmp_path / "shop").embedder.name == "static-minilm-256"
+    Catalog.update(items[:5], tmp_path / "shop")
+    assert Catalog.open(tmp_path / "shop").embedder.name == "static-minilm-256"
+    Catalog.update(items[:5], tmp_path / "shop", "minilm")
+    assert Catalog.open(tmp_path / "shop").embedder.name == MiniLM.name
+
+
+def test_a_file_is_indexed_again_only_when_its_content_changes(file: Path, tmp_path: Path, minilm: MiniLM) -> None:
+    def generation() -> object:
+        Catalog.open(file, embedder=minilm, home=tmp_path / "home")
+        [index] = (tmp_path / "home" / "indexes").iterdir()
+        return json.loads((index / "manifest.json").read_text())["generation"]
+
+    first = generation()
+    os.utime(file, (1, 1))  # a copy of the file, or a checkout
+    assert generation() == first
+    file.write_text(file.read_text("utf-8").replace("Mild cheddar", "Mildest cheddar"), "utf-8")
+    assert generation() != first  # in the same place: what went before is not kept
+
+
+def test_two_files_of_one_name_do_not_share_an_index(file: Path, tmp_path: Path, minilm: MiniLM) -> None:
+    (tmp_path / "other").mkdir()
+    other = Path(shutil.copy(file, tmp_path / "other" / file.name))
+    other.write_text(other.read_text("utf-8").splitlines(keepends=True)[0], "utf-8")
+    for path, count in ((file, 40), (other, 1), (file, 40)):
+        assert len(Catalog.open(path, embedder=minilm, home=tmp_path / "home").items) == count
+    assert len(list((tmp_path / "home" / "indexes").iterdir())) == 2
