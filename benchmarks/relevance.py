@@ -59,13 +59,15 @@ def held_out(items: dict[str, Item]) -> list[Example]:
 
 def bm25(items: dict[str, Item]) -> Score:
     """BM25 of the theme's words; no probability."""
-    index = BM25Index.build(list(items), [item_text(item) for item in items.values()])
+    ids = list(items)
+    index = BM25Index.build([item_text(item) for item in items.values()])
 
     def score(pairs: Sequence[tuple[str, Item]]) -> NDArray[np.float32]:
         found: dict[str, dict[str, float]] = {}
         for theme, _ in pairs:
             if theme not in found:
-                found[theme] = dict(index.search(theme, limit=len(items)))
+                ranking = index.search(theme, limit=len(items))
+                found[theme] = {ids[row]: score for row, score in zip(ranking.rows, ranking.scores, strict=True)}
         return np.array([found[theme].get(item.item_id, 0.0) for theme, item in pairs], np.float32)
 
     return score

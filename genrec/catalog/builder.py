@@ -38,7 +38,7 @@ from genrec.errors import CatalogError, IndexStateError
 INDEX = Kind("index", 2, "rebuild it with `genrec index CATALOG -o DIR`")
 
 _SPOOL = "spool"
-_TUNING_QUERIES = 1_000
+_TUNING_QUERIES = 500
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage name, how many are done and how many there are (0: not known yet)."""
@@ -111,7 +111,7 @@ def _write_parts(draft: Draft, count: int, known: KnownRows, report: Progress) -
     draft.facts.update(
         fingerprint=content.hexdigest()[:16],
         sizes={"items": count, "keywords": len(keywords)},
-        dense=_train_approximate(folder, keywords, report),
+        dense=_train_approximate(folder, keywords, known.embedder, report),
     )
 
 
@@ -176,17 +176,34 @@ def _write_keywords(folder: Path, phrases: PhraseCounter, known: KnownRows, repo
     return keywords
 
 
-def _train_approximate(folder: Path, keywords: KeywordVocabulary, report: Progress) -> dict[str, object]:
-    """Add the approximate index where rows are many, tuned for keywords: they are what is searched for."""
+def _train_approximate(
+    folder: Path, keywords: KeywordVocabulary, embedder: Embedder, report: Progress
+) -> dict[str, object]:
+    """Add the approximate index where rows are many, tuned for what is searched for: keywords, and words of titles."""
     written = np.load(folder / "vectors.npy", mmap_mode="r")
     if VectorIndex.row_dtype(len(written)) == np.float32:
         return {"exact": True}
     report("approximate", 0, 0)
-    sample = np.random.default_rng(0).permutation(len(keywords))[:_TUNING_QUERIES]
-    index = VectorIndex.build(CheckedArray.of(written), keywords.vectors.rows(np.sort(sample)))
+    rng = np.random.default_rng(0)
+    phrases = keywords.vectors.rows(np.sort(rng.permutation(len(keywords))[:_TUNING_QUERIES]))
+    typed = embedder.encode(_words_of_titles(folder, rng))
+    index = VectorIndex.build(CheckedArray.of(written), np.concatenate([phrases, typed]))
     if index.approximate is not None:
         index.approximate.save(folder, "vectors")
     return {"exact": False, "recall@100": index.recall}
+
+
+def _words_of_titles(folder: Path, rng: np.random.Generator) -> list[str]:
+    """Return one to four neighbouring words of the titles of random items, as people type them."""
+    starts = np.load(folder / "items.starts.npy", mmap_mode="r")
+    found = []
+    with (folder / LINES).open("rb") as lines:
+        for row in np.sort(rng.integers(len(starts) - 1, size=_TUNING_QUERIES)).tolist():
+            lines.seek(int(starts[row]))
+            words = Item.model_validate_json(lines.readline()).title.replace(",", " ").split()
+            first = int(rng.integers(max(len(words), 1)))
+            found.append(" ".join(words[first : first + int(rng.integers(1, 5))]))
+    return found
 
 
 def _write_items(items: Iterable[Item], folder: Path, path: Path, progress: Progress) -> SortedStrings:

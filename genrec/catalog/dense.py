@@ -66,7 +66,7 @@ class VectorIndex:
         vectors: CheckedArray | NDArray[np.float32] | NDArray[np.float16],
         queries: NDArray[np.float32] | None = None,
         *,
-        target: float = 0.98,
+        target: float = 0.975,
     ) -> "VectorIndex":
         """Return an index of unit rows (n, dim), approximate above `EXACT_ROWS`.
 

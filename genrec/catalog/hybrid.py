@@ -62,8 +62,8 @@ class Explained(NamedTuple):
 def by_rank(lexical: Ranking, dense: Ranking, coverage: NDArray[np.float64]) -> Ranking:
     """Reciprocal rank fusion in which a lexical hit counts by its coverage.
 
-    Without it an item that has one word by chance ("washing the car", body wash) is worth as much as one that says
-    all of it, and takes half of the page.
+    Without it an item that has one word by chance ("Thanksgiving table", a mission table) is worth as much as one that
+    says all of it, and takes half of the page.
     """
     return reciprocal_rank_fusion([lexical, dense], weights=[coverage, 1.0])
 
