@@ -144,8 +144,7 @@ class BM25Index:
         self, queries: Sequence[str], *, limit: int, mask: NDArray[np.bool_] | None = None
     ) -> list[Ranking]:
         """Return what `search` returns for each query."""
-        found = {query: self.search(query, limit=limit, mask=mask) for query in dict.fromkeys(queries)}
-        return [found[query] for query in queries]
+        return [self.search(query, limit=limit, mask=mask) for query in queries]
 
     def search(self, query: str, *, limit: int, mask: NDArray[np.bool_] | None = None) -> Ranking:
         """Return at most `limit` rows, best first, ties by row; none when nothing matches.

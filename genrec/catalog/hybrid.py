@@ -105,6 +105,9 @@ class HybridIndex:
 
     def search(self, query: str, *, limit: int, where: Where | None = None, mode: Mode = "hybrid") -> list[Hit]:
         """Return at most `limit` hits, best first, ties by item_id; [] when nothing matches."""
+        if mode == "lexical" and limit > 0:  # short enough for what a batch needs to be felt
+            mask = None if where is None else self._mask(where)
+            return self._hits(self._bm25.search(query, limit=limit, mask=mask), limit)
         return self.search_many([query], limit=limit, where=where, mode=mode)[0]
 
     def search_many(
@@ -141,9 +144,10 @@ class HybridIndex:
         return explained
 
     def _hits(self, ranking: Ranking, limit: int) -> list[Hit]:
-        ids = self._items.ids.many(ranking.rows[:limit])
-        pairs = zip(ids, ranking.scores[:limit].tolist(), strict=True)
-        return list(map(_as_hit, pairs))
+        rows, scores = ranking
+        if len(rows) > limit:
+            rows, scores = rows[:limit], scores[:limit]
+        return list(map(_as_hit, zip(self._items.ids.many(rows), scores.tolist(), strict=True)))
 
     def _fused(self, query: str, lexical: Ranking, dense: Ranking) -> Ranking:
         return self._fusion(lexical, dense, self._bm25.coverage(query, lexical.rows))
