@@ -12,10 +12,10 @@ help: ## show this list
 
 install: $(STAMP) ## create .venv with everything pinned in constraints.txt
 
-$(STAMP): pyproject.toml constraints.txt requirements-embedded.txt
+$(STAMP): pyproject.toml constraints.txt requirements-embedded.txt requirements-peers.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-embedded.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-embedded.txt -r requirements-peers.txt
 	touch $(STAMP)
 
 page: install ## compose a page for a sample shopper with the embedded model: terminal, page.html, page.json

@@ -3,6 +3,8 @@
     python scripts/completejourney.py products.csv.gz -o catalog.jsonl --transactions transactions.csv.gz
     python scripts/completejourney.py products.csv.gz -o catalog.jsonl --transactions transactions.csv.gz \
         --demographics demographics.csv.gz --shoppers shoppers.jsonl --households 3 --until 2017-11-01
+    python scripts/completejourney.py products.csv.gz -o catalog.jsonl --transactions transactions.csv.gz \
+        --demographics demographics.csv.gz --shoppers households.jsonl --all --until 2017-11-02 --weeks-after 8
 
 The data set names no products: a title is composed from product_type, package_size and brand, with the
 chain's abbreviations spelled out ("SFT DRNK 2 LITER BTL CARB INCL", "2 L", National -> "Soft drink 2-liter
@@ -18,7 +20,7 @@ import statistics
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -473,17 +475,21 @@ def describe(person: dict[str, str]) -> dict[str, object]:
 
 
 def to_shoppers(arguments: argparse.Namespace, sold: frozenset[str]) -> Iterator[dict[str, object]]:
-    """The chosen households, or those with the most purchase lines, with histories before --until."""
+    """The chosen households, or those with the most purchase lines; histories before --until, and after if asked."""
     history: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    until, after = arguments.until or date.max, timedelta(weeks=arguments.weeks_after)
+    last = (until + after if arguments.until else until).isoformat()
     for row in rows(arguments.transactions):
         day = row["transaction_timestamp"][:10]
-        if row["product_id"] in sold and (arguments.until is None or day < arguments.until.isoformat()):
+        if row["product_id"] in sold and day < last:
             history[row["household_id"]][day, row["product_id"]] += max(1, round(float(row["quantity"])))
+    known = {h: bought for h, bought in history.items() if any(day < until.isoformat() for day, _ in bought)}
     people = {p["household_id"]: p for p in rows(arguments.demographics)} if arguments.demographics else {}
-    described = [household for household in history if household in people] or list(history)
-    busiest = sorted(described, key=lambda household: (-len(history[household]), household))
-    for household in arguments.household or busiest[: arguments.households]:
-        if household not in history:
+    described = [household for household in known if household in people or arguments.all] or list(known)
+    before = {h: sum(day < until.isoformat() for day, _ in bought) for h, bought in known.items()}
+    busiest = sorted(described, key=lambda household: (-before[household], household))
+    for household in arguments.household or (busiest if arguments.all else busiest[: arguments.households]):
+        if household not in known:
             sys.exit(f"household {household} bought nothing that is in the catalog before {arguments.until}")
         purchases = [
             {"item_id": item, "at": day} | ({"quantity": quantity} if quantity != 1 else {})
@@ -508,8 +514,12 @@ def main() -> None:
     parser.add_argument("--demographics", type=Path, help="gives shoppers an age and a household")
     parser.add_argument("--shoppers", type=Path, help="the shoppers to write (.jsonl); needs --transactions")
     parser.add_argument("--households", type=int, default=3, help="how many: those that buy most")
+    parser.add_argument("--all", action="store_true", help="all households instead, also those not described")
     parser.add_argument("--household", action="append", help="this one instead (repeatable)")
     parser.add_argument("--until", type=date.fromisoformat, help="use purchases before this day only")
+    parser.add_argument(
+        "--weeks-after", type=int, default=0, help="histories go on after --until, for an evaluation to hold out"
+    )
     arguments = parser.parse_args()
     if arguments.shoppers and not arguments.transactions:
         parser.error("--shoppers needs --transactions")

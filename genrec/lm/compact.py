@@ -17,8 +17,9 @@ from dspy.lm15 import Config, Message, Request
 from dspy.utils.exceptions import AdapterParseError
 from pydantic import TypeAdapter, ValidationError
 
-from genrec.lm.grammar import numbers_grammar, subset_grammar, themes_grammar
+from genrec.lm.grammar import numbers_grammar, page_grammar, subset_grammar, themes_grammar
 from genrec.page import Descriptor, Theme
+from genrec.signatures.whole_page import PickedSection
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,18 @@ def _write_descriptor(descriptor: Descriptor | Mapping[str, Any]) -> str:
     return ", ".join(plain(k) for k in given.keywords)
 
 
+def _write_picked(section: PickedSection | Mapping[str, Any]) -> str:
+    given = section if isinstance(section, PickedSection) else PickedSection.model_validate(section)
+    return f"{given.title} | {', '.join(map(str, given.items))}"
+
+
+def _read_picked(line: str) -> dict[str, Any]:
+    title, bar, numbers = line.partition(" | ")
+    if not bar:
+        raise ValueError(f"no ' | ' in {line!r}")
+    return {"title": title.strip(), "items": tuple(int(n) for n in numbers.split(","))}
+
+
 THEMES = Codec(
     write=lambda themes: "\n".join(_write_theme(t) for t in themes),
     read=_read_themes,
@@ -84,7 +97,18 @@ NUMBERS = Codec(
     grammar=lambda inputs: numbers_grammar(len(inputs["lines"])),
     request={"id_slot": 2, "lora": [{"id": 0, "scale": 0.0}]},
 )
-CODECS: tuple[tuple[Any, Codec], ...] = ((list[Theme], THEMES), (Descriptor, DESCRIPTOR), (list[int], NUMBERS))
+PAGE = Codec(
+    write=lambda page: "\n".join(_write_picked(section) for section in page),
+    read=lambda text: [_read_picked(line) for line in text.splitlines() if line.strip()],
+    grammar=lambda inputs: page_grammar(len(inputs["items"]), int(inputs["count"]), int(inputs["size"])),
+    request={"id_slot": 2, "lora": [{"id": 0, "scale": 0.0}]},
+)
+CODECS: tuple[tuple[Any, Codec], ...] = (
+    (list[Theme], THEMES),
+    (Descriptor, DESCRIPTOR),
+    (list[int], NUMBERS),
+    (list[PickedSection], PAGE),
+)
 
 
 class CompactAdapter(dspy.Adapter):

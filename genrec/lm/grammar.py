@@ -9,6 +9,9 @@ LETTERS = "a-zA-Z0-9éèêñçüöäáíóúâîôÉ"
 TITLE_CHARACTERS = f"{LETTERS} ',&-"
 """What a generated title may be written with; a first character is a capital or a digit."""
 
+WORD_CHARACTERS = "a-z '&-"
+"""And where numbers and commas stand beside it: else a small model starts the list inside the title."""
+
 
 def ordered_subset(name: str, choices: Sequence[str], least: int, most: int) -> str:
     """Rules under `name` for `least` to `most` of `choices`, joined by ", ", in the given order, each at most once.
@@ -62,3 +65,29 @@ def numbers_grammar(highest: int) -> str:
         return 'root ::= "none"'
     numbers = [str(n) for n in range(1, highest + 1)]
     return 'root ::= "none" | pick\n' + ordered_subset("pick", numbers, 1, min(6, highest))
+
+
+def page_grammar(lines: int, sections: int, size: int) -> str:
+    """`sections` lines of "title | `size` numbers", all numbers of 1 to `lines` ascending from one section to the next.
+
+    So no number comes twice on a page, and a section is of neighbours in the list. Where the list is too short for
+    that, there are fewer numbers a section, then fewer sections. A rule `pick-i-k` means: k were taken, the next is at
+    place i or later; there are at most `lines` - total + 1 of them for each k.
+    """
+    if lines < 1:
+        return 'root ::= ""'
+    sections = min(sections, lines)
+    size = min(size, lines // sections)
+    total = sections * size
+    rules = ['root ::= title " | " pick-0-0', f"title ::= [A-Z] [{WORD_CHARACTERS}]{{6,{TITLE_LIMIT - 4}}} [a-z]"]
+    for taken in range(total):
+        last = lines - total + taken
+        for at in range(taken, last + 1):
+            if taken + 1 == total:
+                option = f'"{at + 1}"'
+            elif (taken + 1) % size:
+                option = f'"{at + 1}, " pick-{at + 1}-{taken + 1}'
+            else:
+                option = f'"{at + 1}\\n" title " | " pick-{at + 1}-{taken + 1}'
+            rules.append(f"pick-{at}-{taken} ::= {option}" + (f" | pick-{at + 1}-{taken}" if at < last else ""))
+    return "\n".join(rules)

@@ -68,8 +68,9 @@ def train_relevance(
     for name, part in (("train", train), ("dev", dev)):
         if len({pair.label for pair in part}) < 2:
             raise CatalogError(f"no relevance pairs of both labels for {name}: the catalog is too small or too unlike")
-    model, steps = _fit(train, by_id, (alone, layers), epochs, minutes, batch_size, learning_rate, seed, work)
-    logits = _logits(model, [(pair.query, by_id[pair.item_id]) for pair in dev])
+    examples = [(pair.query, by_id[pair.item_id], float(pair.label)) for pair in train]
+    model, steps = fit(examples, (alone, layers), epochs, minutes, batch_size, learning_rate, seed, work)
+    logits = raw_scores(model, [(pair.query, by_id[pair.item_id]) for pair in dev])
     labels = np.array([pair.label for pair in dev])
     slope, offset = platt(logits, labels)
     threshold = precise_threshold(probability(logits, slope, offset), labels)
@@ -84,7 +85,7 @@ def train_relevance(
         "threshold": threshold,
         "training": {"data": fingerprint(pairs), "pairs": len(train), "steps": steps, "rank": RANK, "seed": seed},
     }
-    _write(model, out, facts)
+    write_network(model, out, facts)
     return TrainingResult(out, steps, slope, offset, threshold)
 
 
@@ -128,9 +129,8 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _fit(
-    train: Sequence[Pair],
-    texts: Mapping[str, str],
+def fit(
+    train: Sequence[tuple[str, str, float]],
     shape: tuple[int, int],
     epochs: float,
     minutes: float,
@@ -139,6 +139,7 @@ def _fit(
     seed: int,
     work: Path | None,
 ) -> "tuple[CrossEncoder, int]":
+    """A model trained on (theme, item text, target in [0, 1]), and the steps it took; `shape` is (alone, layers)."""
     import tempfile
 
     from datasets import Dataset
@@ -148,14 +149,9 @@ def _fit(
     from genrec.optimizers.relevance_model import AdapterTrainer, StopAfter, build_model
 
     model = build_model(alone=shape[0], layers=shape[1], rank=RANK, seed=seed)
-    model[0].remember(sorted({texts[pair.item_id] for pair in train}))
-    data = Dataset.from_dict(
-        {
-            "query": [pair.query for pair in train],
-            "item": [texts[pair.item_id] for pair in train],
-            "label": [float(pair.label) for pair in train],
-        }
-    )
+    model[0].remember(sorted({item for _, item, _ in train}))
+    queries, items, labels = zip(*train, strict=True)
+    data = Dataset.from_dict({"query": queries, "item": items, "label": labels})
     with tempfile.TemporaryDirectory() as scratch:
         folder = work or Path(scratch)
         arguments = CrossEncoderTrainingArguments(
@@ -187,14 +183,16 @@ def _fit(
         return model, int(trainer.state.global_step)
 
 
-def _logits(model: "CrossEncoder", pairs: list[tuple[str, str]]) -> NDArray[np.float32]:
+def raw_scores(model: "CrossEncoder", pairs: list[tuple[str, str]]) -> NDArray[np.float32]:
+    """Logits of (theme, item text), (len(pairs),)."""
     import torch
 
     raw = model.predict(pairs, batch_size=64, activation_fn=torch.nn.Identity())
     return np.asarray(raw, dtype=np.float32).reshape(-1)
 
 
-def _write(model: "CrossEncoder", out: Path, facts: Mapping[str, object]) -> None:
+def write_network(model: "CrossEncoder", out: Path, facts: Mapping[str, object]) -> None:
+    """Write what was trained and its manifest; what was at `out` is replaced last."""
     import torch
     from safetensors.torch import save
 

@@ -1,8 +1,9 @@
 """When the LM gives nothing: the static theme library, then what is popular. Always a page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import islice
 
+from genrec.catalog.items import Item
 from genrec.catalog.store import Catalog
 from genrec.page import TITLE_LIMIT, PageRequest, Theme
 from genrec.programs.facts import lower_first, plain_title
@@ -13,6 +14,8 @@ from genrec.programs.policy import Policy, check_title
 from genrec.programs.ranking import Candidate
 
 STATIC_CONCEPTS = 6
+POPULAR_DEPTH = 3
+"""Best sellers looked at for each item that is to be shown."""
 
 
 def static_themes(groups: Sequence[ConceptGroup], request: PageRequest) -> list[Planned]:
@@ -31,19 +34,28 @@ def static_themes(groups: Sequence[ConceptGroup], request: PageRequest) -> list[
 
 
 def popular_sections(
-    catalog: Catalog, policy: Policy, request: PageRequest, *, taken: set[str]
+    catalog: Catalog, policy: Policy, request: PageRequest, *, taken: Set[str]
 ) -> list[tuple[Theme, list[Candidate]]]:
     """Departments by what they sell, each with its best sellers that may be shown; no LM, no search, no gate."""
-    sections = []
-    wanted = 3 * request.items_per_section
+    return list(each_popular(catalog, policy, request, taken=taken))
+
+
+def each_popular(
+    catalog: Catalog, policy: Policy, request: PageRequest, *, taken: Set[str], depth: int = POPULAR_DEPTH
+) -> Iterator[tuple[Theme, list[Candidate]]]:
+    """The popular sections one by one, from the `depth` best sellers for each item that is to be shown."""
+    wanted = depth * request.items_per_section
     for department in catalog.departments:
         left = (i for i in catalog.item_ids(department.best_rows) if i not in taken)
         items = [catalog.items[i] for i in islice(left, wanted)]
         title = f"Popular in {lower_first(department.name or 'the shop')}"[:TITLE_LIMIT]
         allowed, _ = apply_rules(policy, request, title, items)
         if len(allowed) >= 3 and check_title(title, request).allowed:
-            leaves = list(dict.fromkeys((i.leaf or plain_title(i.title)).lower()[:60] for i in allowed))
-            concepts = tuple([*leaves, *(plain_title(i.title) for i in allowed)][:5])
-            theme = Theme(concepts=concepts, title=title, rationale="What sells best here.")
-            sections.append((theme, [Candidate(item, 0.5, "") for item in allowed]))
-    return sections
+            theme = Theme(concepts=concepts_of(allowed), title=title, rationale="What sells best here.")
+            yield theme, [Candidate(item, 0.5, "") for item in allowed]
+
+
+def concepts_of(items: Sequence[Item]) -> tuple[str, ...]:
+    """What a section of three items or more is about, as concepts: their shelves, then what they are."""
+    leaves = list(dict.fromkeys((i.leaf or plain_title(i.title)).lower()[:60] for i in items))
+    return tuple([*leaves, *(plain_title(i.title) for i in items)][:5])

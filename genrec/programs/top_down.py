@@ -2,25 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol, Self
 
 import dspy
 
 from genrec.catalog.store import Catalog
 from genrec.lm.connect import LanguageModel, open_lm
-from genrec.page import Degradation, Drop, Page, PageItem, PageRequest, Provenance, Section
+from genrec.page import Page, PageRequest
 from genrec.programs.asking import Asker
+from genrec.programs.composing import Composer, page_of
 from genrec.programs.facts import shopper_facts
-from genrec.programs.fallback import popular_sections, static_themes
-from genrec.programs.filling import Filled, Filler, Notes
+from genrec.programs.fallback import static_themes
+from genrec.programs.filling import Filler, Notes
 from genrec.programs.gather import ConceptGroup, Gatherer
 from genrec.programs.library import KnownWords
 from genrec.programs.planning import Planned, Planner
 from genrec.programs.policy import Policy, ShopPolicy
-from genrec.programs.ranking import BlendRanker, Ranker, checked
+from genrec.programs.ranking import BlendRanker, Ranker
 from genrec.programs.relevance import CrossEncoderGate, RelevanceModel
-from genrec.programs.selection import LEAST_ITEMS, pick
 from genrec.programs.state import load_state, packaged_state
 from genrec.signatures import GuardrailCheck, ItemDescriber, ThemePlanner
 
@@ -109,15 +108,20 @@ class TopDown(dspy.Module):
         facts = shopper_facts(request, parts.catalog)
         groups = parts.gatherer.gather(request, limit=2 * request.sections + RESERVE)
         themes = self._planned(asker, request, groups, facts, notes)
-        sections: list[Section] = []
-        short: list[Section] = []
-        while themes and len(sections) < request.sections:
-            batch, themes = _split(themes, request.sections - len(sections))
-            for filled in parts.filler.fill(asker, self.describe, self.guard, request, facts, batch, notes):
-                section = self._section(filled, request, sections, notes)
-                (sections if len(section.items) == request.items_per_section else short).append(section)
-        sections = self._completed(sections, short, groups, request, notes)
-        return dspy.Prediction(page=self._page(sections, request, asker, notes))
+        composer = Composer(parts.catalog, parts.policy, parts.ranker, parts.filler, self.describe, self.guard)
+        sections, short = composer.filled(asker, request, facts, themes, notes)
+        sections = composer.completed(sections, short, groups, request, notes)
+        return dspy.Prediction(
+            page=page_of(
+                sections,
+                request,
+                notes,
+                parts.catalog,
+                program=f"top-down {self.version}",
+                lm=parts.model.name,
+                usage=asker.meter.report(),
+            )
+        )
 
     def _planned(
         self, asker: Asker, request: PageRequest, groups: Sequence[ConceptGroup], facts: str, notes: Notes
@@ -132,92 +136,3 @@ class TopDown(dspy.Module):
         if plan.problem:
             notes.step_down("plan", f"{plan.problem}; kept the themes that came before")
         return plan.themes
-
-    def _section(self, filled: Filled, request: PageRequest, earlier: Sequence[Section], notes: Notes) -> Section:
-        """Rank and select: the section as it would stand after the earlier ones."""
-        theme = filled.found.planned.theme
-        try:
-            ranked = checked(self.parts.ranker.rank(theme, filled.candidates, request), filled.candidates)
-        except Exception as error:  # a shop's own code: whatever it raises must not cost the page
-            notes.step_down("rank", f"the ranker failed ({error}); used the default ranker")
-            ranked = BlendRanker(self.parts.catalog).rank(theme, filled.candidates, request)
-        items = pick(
-            ranked,
-            filled.found.concept_of,
-            self.parts.catalog,
-            taken=_shown(earlier),
-            count=request.items_per_section,
-            concepts=len(theme.concepts),
-        )
-        return Section(theme=theme, keywords=filled.found.keywords, items=tuple(items))
-
-    def _completed(
-        self,
-        sections: list[Section],
-        short: list[Section],
-        groups: Sequence[ConceptGroup],
-        request: PageRequest,
-        notes: Notes,
-    ) -> list[Section]:
-        """The page brought to its size: static themes that fill, then short sections, then what is popular."""
-        titles = {s.theme.title for s in sections}
-        if len(sections) < request.sections:
-            spare = [p for p in static_themes(groups, request) if p.theme.title not in titles]
-            planned = {s.theme.concepts for s in [*sections, *short]}
-            spare = [p for p in spare if not any(set(p.group.concepts) >= set(c) for c in planned)]
-            for filled in self.parts.filler.fill(None, self.describe, self.guard, request, "", spare, notes):
-                section = self._section(filled, request, sections, notes)
-                if len(section.items) == request.items_per_section and len(sections) < request.sections:
-                    sections.append(section)
-                    notes.step_down(
-                        "plan", "too few themes could be filled; the static theme library completed the page"
-                    )
-        for section in short:
-            items = tuple(i for i in section.items if i.item_id not in _shown(sections))
-            if len(sections) < request.sections and len(items) >= LEAST_ITEMS:
-                sections.append(section.model_copy(update={"items": items}))
-            else:
-                reason = f"only {len(items)} items could be shown"
-                notes.drops.append(Drop(subject=section.theme.title, stage="select", reason=reason))
-        if len(sections) < request.sections:
-            notes.step_down("select", "too few themes could be filled; popular items completed the page")
-            sections += self._popular(request, sections)
-        return sections
-
-    def _popular(self, request: PageRequest, sections: Sequence[Section]) -> list[Section]:
-        found: list[Section] = []
-        for theme, candidates in popular_sections(
-            self.parts.catalog, self.parts.policy, request, taken=_shown(sections)
-        ):
-            items = tuple(
-                PageItem(item_id=c.item.item_id, title=c.item.title, reason="Popular here", relevance=0.5, score=-n)
-                for n, c in enumerate(candidates[: request.items_per_section])
-            )
-            if len(sections) + len(found) < request.sections and len(items) >= LEAST_ITEMS:
-                found.append(Section(theme=theme, items=items))
-        return found
-
-    def _page(self, sections: Sequence[Section], request: PageRequest, asker: Asker, notes: Notes) -> Page:
-        parts = self.parts
-        return Page(
-            shopper_id=request.shopper.shopper_id,
-            created_at=datetime.now(UTC),
-            sections=tuple(sections),
-            drops=tuple(notes.drops),
-            degraded=tuple(Degradation(stage=s, reason=r) for s, r in notes.problems.items()),
-            usage=asker.meter.report(),
-            provenance=Provenance(
-                program=f"top-down {self.version}",
-                lm=parts.model.name,
-                catalog=parts.catalog.fingerprint,
-                seed=request.seed,
-            ),
-        )
-
-
-def _split(themes: list[Planned], count: int) -> tuple[list[Planned], list[Planned]]:
-    return themes[:count], themes[count:]
-
-
-def _shown(sections: Sequence[Section]) -> set[str]:
-    return {item.item_id for section in sections for item in section.items}

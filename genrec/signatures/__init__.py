@@ -3,5 +3,6 @@
 from genrec.signatures.guardrail_check import GuardrailCheck
 from genrec.signatures.item_describer import ItemDescriber
 from genrec.signatures.theme_planner import ThemePlanner
+from genrec.signatures.whole_page import PickedSection, WholePage
 
-__all__ = ["GuardrailCheck", "ItemDescriber", "ThemePlanner"]
+__all__ = ["GuardrailCheck", "ItemDescriber", "PickedSection", "ThemePlanner", "WholePage"]

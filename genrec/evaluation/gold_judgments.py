@@ -1,0 +1,232 @@
+"""Gold judgments: cases with the grades readers gave them, from a folder of JSON lines (rubrics: gold/README.md)."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from genrec.catalog.ingest import read_shoppers
+from genrec.catalog.items import Item
+from genrec.catalog.sample import catalog_path, shoppers_path
+from genrec.errors import GenrecError, RequestError
+from genrec.evaluation.agreement import ceiling
+from genrec.evaluation.bootstrap import Interval
+from genrec.evaluation.judges import CRITERIA, GRADES, GuardrailCase, ItemCase, Level, PageCase, SectionCase
+from genrec.page import Objective, Page, PageItem, PageRequest, Provenance, Section, Shopper, Theme
+
+GOLD = Path(__file__).parent / "gold"
+FILES: Mapping[Level, str] = {
+    "item": "items.jsonl",
+    "section": "titles.jsonl",
+    "page": "pages.jsonl",
+    "guardrail": "guardrails.jsonl",
+}
+SECOND = "second.jsonl"
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class GoldCase:
+    """One case as a judge reads it, and what readers said."""
+
+    key: str
+    """Unique within its level."""
+    group: str
+    """The theme or shopper: cases of one are not independent."""
+    split: str
+    case: Any
+    """ItemCase, SectionCase, PageCase or GuardrailCase."""
+    grades: Mapping[str, int]
+    """Grade by criterion; a question that does not apply is left out."""
+    second: Mapping[str, int] = field(default_factory=dict)
+    """What the second reader said, where there was one."""
+
+
+@dataclass(frozen=True)
+class Gold:
+    """All gold cases, by level."""
+
+    levels: Mapping[Level, tuple[GoldCase, ...]]
+    fingerprint: str
+    """Of the files; changes with any case or grade."""
+
+    def cases(self, criterion: str, *splits: str) -> list[GoldCase]:
+        """The cases of a criterion, in file order; all splits unless some are named."""
+        wanted = splits or SPLITS
+        return [c for c in self.levels.get(CRITERIA[criterion], ()) if criterion in c.grades and c.split in wanted]
+
+    def ceiling(self, criterion: str) -> Interval | None:
+        """Weighted kappa of the two readers over all cases that both judged; None without any."""
+        both = [case for case in self.cases(criterion) if criterion in case.second]
+        if not both:
+            return None
+        return ceiling(
+            [c.grades[criterion] for c in both], [c.second[criterion] for c in both], [c.group for c in both]
+        )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a folder's cases find items and shoppers: its own files, or the sample's."""
+
+    folder: Path
+
+    @cached_property
+    def items(self) -> Mapping[str, Item]:
+        own = self.folder / "catalog.jsonl"
+        text = (own if own.is_file() else catalog_path()).read_text(encoding="utf-8")
+        return {item.item_id: item for item in map(Item.model_validate_json, filter(str.strip, text.splitlines()))}
+
+    @cached_property
+    def shoppers(self) -> Mapping[str, Shopper]:
+        own = self.folder / "shoppers.jsonl"
+        return {s.shopper_id: s for s in read_shoppers(own if own.is_file() else shoppers_path())}
+
+
+def load_gold(folder: Path | None = None) -> Gold:
+    """Read the shipped gold judgments, or those in `folder`: any of FILES, and `second.jsonl`.
+
+    Items and shoppers are those of the folder's catalog.jsonl and shoppers.jsonl, or the sample's.
+
+    Raises:
+        RequestError: a file or line that makes no sense; the message names both.
+
+    """
+    home = folder or GOLD
+    source = _Source(home)
+    digest = sha256()
+    second: dict[tuple[str, str], dict[str, int]] = {}
+    for number, row in _rows(home / SECOND, digest.update):
+        with _at(home / SECOND, number):
+            second.setdefault((row["level"], row["key"]), {})[row["criterion"]] = _grade(row["grade"])
+    levels: dict[Level, tuple[GoldCase, ...]] = {}
+    for level, name in FILES.items():
+        found: dict[str, GoldCase] = {}
+        for number, row in _rows(home / name, digest.update):
+            with _at(home / name, number):
+                key, group, case, grades = _READERS[level](row, source)
+                if row["split"] not in SPLITS:
+                    raise ValueError(f"split {row['split']!r} is none of {', '.join(SPLITS)}")
+                if key in found:
+                    raise ValueError(f"{key!r} stands there twice")
+                again = second.get((level, key), {})
+                found[key] = GoldCase(key, group, row["split"], case, grades, again)
+        levels[level] = tuple(found.values())
+    if not any(levels.values()):
+        raise RequestError(f"{home}: no gold judgments; it needs at least one of {', '.join(FILES.values())}")
+    return Gold(levels, digest.hexdigest()[:16])
+
+
+class _at:  # noqa: N801 - reads as a phrase
+    """Turns what a bad line raises into an error that names it."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        self._where = f"{path}:{number}"
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, GenrecError):
+            raise RequestError(f"{self._where}: {error}") from error
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            raise RequestError(f"{self._where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        if isinstance(error, KeyError):
+            raise RequestError(f"{self._where}: there is no {error}; gold/README.md has the fields") from error
+        if isinstance(error, ValueError | TypeError | AttributeError):
+            raise RequestError(f"{self._where}: {error}") from error
+
+
+def _rows(path: Path, digest: Callable[[bytes], None]) -> Iterator[tuple[int, dict[str, Any]]]:
+    if not path.is_file():
+        return
+    content = path.read_bytes()
+    digest(path.name.encode() + content)
+    for number, line in enumerate(content.decode("utf-8").splitlines(), start=1):
+        if line.strip():
+            with _at(path, number):
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError("is no JSON object")
+            yield number, row
+
+
+def _grade(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value <= GRADES:
+        raise ValueError(f"grade {value!r} is not a whole number from 0 to {GRADES}")
+    return value
+
+
+def _item(row: Mapping[str, Any], source: _Source) -> tuple[str, str, ItemCase, dict[str, int]]:
+    theme = Theme(title=row["title"], concepts=tuple(row["concepts"]))
+    case = ItemCase(theme, source.items[row["item_id"]])
+    return f"{row['theme_id']}/{row['item_id']}", row["theme_id"], case, {"item.relevance": _grade(row["grade"])}
+
+
+def _section(row: Mapping[str, Any], source: _Source) -> tuple[str, str, SectionCase, dict[str, int]]:
+    request = PageRequest(shopper=source.shoppers[row["shopper_id"]], on=date.fromisoformat(row["on"]))
+    # titles are judged as they were written, also those that are too long for a Theme
+    theme = Theme.model_construct(title=row["title"], concepts=tuple(row["concepts"]), rationale="", objective="")
+    return row["case_id"], row["shopper_id"], SectionCase(request, theme), _grades(row, "section")
+
+
+def _page(row: Mapping[str, Any], source: _Source) -> tuple[str, str, PageCase, dict[str, int]]:
+    sections = tuple(_shown(section, source.items) for section in row["sections"])
+    request = PageRequest(
+        shopper=source.shoppers[row["shopper_id"]],
+        on=date.fromisoformat(row["on"]),
+        occasion=row.get("occasion", ""),
+        objectives=tuple(Objective(name=name) for name in row.get("objectives", ())),
+        sections=row["asked"][0],
+        items_per_section=row["asked"][1],
+    )
+    page = Page.model_construct(  # broken pages break its promises
+        shopper_id=row["shopper_id"],
+        created_at=datetime(2026, 11, 12, tzinfo=UTC),
+        sections=sections,
+        drops=(),
+        degraded=(),
+        usage={},
+        provenance=Provenance(program=row["generator"], lm="", catalog="", seed=0),
+    )
+    shown = {item.item_id: source.items[item.item_id] for section in sections for item in section.items}
+    return row["case_id"], row["shopper_id"], PageCase(request, page, shown), _grades(row, "page")
+
+
+def _shown(section: Mapping[str, Any], items: Mapping[str, Item]) -> Section:
+    theme = Theme.model_construct(
+        title=section["title"], concepts=tuple(section["concepts"]), rationale="", objective=""
+    )
+    shown = [
+        PageItem(item_id=item_id, title=items[item_id].title, relevance=0.5, score=0.0) for item_id in section["items"]
+    ]
+    return Section.model_construct(theme=theme, keywords=(), items=tuple(shown))
+
+
+def _guardrail(row: Mapping[str, Any], source: _Source) -> tuple[str, str, GuardrailCase, dict[str, int]]:
+    if row["verdict"] not in ("allow", "deny"):
+        raise ValueError(f"verdict {row['verdict']!r} is neither allow nor deny")
+    shopper = Shopper.model_validate(row["shopper"])
+    request = PageRequest(shopper=shopper, on=date.fromisoformat(row["on"]), occasion=row["occasion"])
+    case = GuardrailCase(request, row["title"], Item.model_validate(row["item"]))
+    return row["case_id"], shopper.shopper_id, case, {"guardrail.allowed": GRADES * (row["verdict"] == "allow")}
+
+
+_READERS: Mapping[Level, Callable[[Mapping[str, Any], _Source], tuple[str, str, Any, dict[str, int]]]] = {
+    "item": _item,
+    "section": _section,
+    "page": _page,
+    "guardrail": _guardrail,
+}
+
+
+def _grades(row: Mapping[str, Any], level: str) -> dict[str, int]:
+    names: Sequence[str] = [name for name, at in CRITERIA.items() if at == level]
+    return {name: _grade(row[short]) for name in names if row[short := name.split(".")[1]] is not None}

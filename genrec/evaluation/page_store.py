@@ -1,0 +1,80 @@
+"""Pages kept on disk, so that each is generated once: one JSONL file a program, appended to as pages are made."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from genrec.errors import RequestError
+from genrec.page import Page, PageRequest
+
+
+def request_key(request: PageRequest) -> str:
+    """Name a request by all that a generator may look at: purchases after the day of the page do not count."""
+    past = tuple(p for p in request.shopper.history if p.at <= request.on)
+    seen = request.model_copy(update={"shopper": request.shopper.model_copy(update={"history": past})})
+    return sha256(_canonical(seen).encode()).hexdigest()[:16]
+
+
+def _canonical(request: PageRequest) -> str:
+    """JSON with sorted keys and sorted sets: a set's order differs from process to process."""
+    values = request.model_dump(mode="json")
+    for name in ("diets", "allergens"):
+        values["shopper"][name] = sorted(values["shopper"][name])
+    return json.dumps(values, sort_keys=True)
+
+
+class PageStore:
+    """The pages of one program: `get` what is there, `put` what was made. A line cut short by a crash is dropped."""
+
+    def __init__(self, path: Path, maker: str) -> None:
+        """Open or begin the file at `path`; `maker` names program, catalog and LM, and must be that of the file.
+
+        Raises:
+            RequestError: the file holds pages of another maker, or is no page store.
+
+        """
+        self._path = path
+        self._pages: dict[str, Page] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            self._read(maker)
+        else:
+            path.write_text(json.dumps({"maker": maker}) + "\n", encoding="utf-8")
+
+    def _read(self, maker: str) -> None:
+        text = self._path.read_text(encoding="utf-8")
+        whole, newline, rest = text.rpartition("\n")
+        lines = whole.splitlines()
+        try:
+            found = json.loads(lines[0])["maker"] if lines else None
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if found != maker:
+            raise RequestError(
+                f"{self._path}: holds pages of {found!r}, not of {maker!r}; evaluate into another directory (-o)"
+            )
+        for number, line in enumerate(lines[1:], start=2):
+            try:
+                entry = json.loads(line)
+                self._pages[entry["request"]] = Page.model_validate(entry["page"])
+            except (ValueError, KeyError, TypeError, ValidationError) as error:
+                raise RequestError(f"{self._path}:{number}: is no page of this genrec; delete the file") from error
+        if rest:
+            self._path.write_text(whole + newline, encoding="utf-8")
+
+    def __len__(self) -> int:
+        """How many pages there are."""
+        return len(self._pages)
+
+    def get(self, request: PageRequest) -> Page | None:
+        """The page made for `request`, if it is there."""
+        return self._pages.get(request_key(request))
+
+    def put(self, request: PageRequest, page: Page) -> None:
+        """Keep `page`; it is on disk when this returns."""
+        key = request_key(request)
+        self._pages[key] = page
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"request": key, "page": page.model_dump(mode="json")}, ensure_ascii=False) + "\n")

@@ -1,0 +1,226 @@
+"""Trains the learned judges: a cross-encoder on graded pairs, then a forest for each criterion on gold judgments.
+
+python -m genrec.optimizers.judge_training --out DIR --work DIR --minutes 20
+"""
+
+import argparse
+import itertools
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.catalog.items import Item
+from genrec.catalog.manifest import replacing, write_manifest
+from genrec.catalog.minilm import MINILM_SHA256
+from genrec.catalog.sample import catalog_path
+from genrec.evaluation.agreement import weighted_kappa
+from genrec.evaluation.features import Features
+from genrec.evaluation.forest import LEAF, Forest
+from genrec.evaluation.gold_judgments import Gold, load_gold
+from genrec.evaluation.judges import CRITERIA, GOOD
+from genrec.evaluation.learned import (
+    ARRAYS,
+    FORESTS,
+    FORMAT_VERSION,
+    KIND,
+    READER,
+    CaseReader,
+    Scorer,
+    judges_of,
+    scorer_arrays,
+)
+from genrec.optimizers.relevance_training import RANK, fit, platt, precise_threshold, raw_scores, write_network
+from genrec.programs import relevance
+from genrec.programs.relevance import CrossEncoderGate, item_text, probability, theme_text
+
+TARGETS = (0.0, 0.15, 0.85, 1.0)
+"""What the cross-encoder is taught for each grade."""
+SHAPE = (2, 6)
+"""Layers that read theme and item alone, of all."""
+TREES, LEAST_LEAF, TRIED = 100, 3, 0.5
+"""Trees of a forest, fewest cases in a leaf, share of the features tried at a split."""
+COMPONENTS = 24
+"""Principal components of the title's vector that a section's forest reads beside the named features."""
+FOLDS = 6
+
+_log = logging.getLogger(__name__)
+
+
+class Learned(NamedTuple):
+    """A criterion's scorer and what it reaches on cases of folds that it was not trained on."""
+
+    scorer: Scorer
+    kappa: float
+
+
+def graded_pairs(items: Mapping[str, Item]) -> list[tuple[str, str, float]]:
+    """(theme, item text, target) of relevance_graded.jsonl and relevance_gold.jsonl, which share no theme with gold."""
+    pairs = []
+    for row in _rows("relevance_graded.jsonl"):
+        theme = f"{row['title']}: {', '.join(row['concepts'])}"
+        pairs += [(theme, item_text(items[i]), TARGETS[grade]) for i, grade in row["grades"].items()]
+    for row in _rows("relevance_gold.jsonl"):
+        pairs.append((row["theme"], item_text(items[row["item_id"]]), float(row["label"])))
+    return pairs
+
+
+def train_reader(
+    items: Mapping[str, Item], gold: Gold, out: Path, *, epochs: float, minutes: float, seed: int, work: Path | None
+) -> None:
+    """Train the cross-encoder of the item judge; calibrated on gold's dev themes. With `work` it can be resumed."""
+    pairs = graded_pairs(items)
+    model, steps = fit(pairs, SHAPE, epochs, minutes, 32, 6e-4, seed, work)
+    dev = gold.cases("item.relevance", "dev")
+    logits = raw_scores(model, [(theme_text(c.case.theme), item_text(c.case.item)) for c in dev])
+    good = np.array([c.grades["item.relevance"] >= GOOD for c in dev], dtype=np.int64)
+    slope, offset = platt(logits, good)
+    facts: dict[str, object] = {
+        "kind": relevance.KIND,
+        "format_version": relevance.FORMAT_VERSION,
+        "base_sha256": MINILM_SHA256,
+        "alone": SHAPE[0],
+        "layers": SHAPE[1],
+        "slope": slope,
+        "offset": offset,
+        "threshold": precise_threshold(probability(logits, slope, offset), good),
+        "training": {"pairs": len(pairs), "steps": steps, "rank": RANK, "seed": seed, "gold": gold.fingerprint},
+    }
+    write_network(model, out, facts)
+
+
+def train_judges(items: Mapping[str, Item], gold: Gold, folder: Path, *, seed: int = 0) -> dict[str, float]:
+    """Fit all forests on gold's train and dev cases and write them beside `folder`'s cross-encoder.
+
+    Returns weighted kappa by criterion on cases of folds that were left out. Pages are judged by what the section and
+    item judges say of cases that those have seen in training: expect less of them on new shoppers.
+    """
+    reader = CaseReader(items, CrossEncoderGate.load(folder / READER))
+    scorers: dict[str, Scorer] = {}
+    reached: dict[str, float] = {}
+    for criterion, level in CRITERIA.items():
+        if level == "guardrail":
+            continue
+        cases = gold.cases(criterion, "train", "dev")
+        inputs = [case.case for case in cases]
+        if level == "page":
+            features = reader.pages(inputs, judges_of(scorers, reader, ""))
+        else:
+            features = reader.items(inputs) if level == "item" else reader.sections(inputs)
+        grades = np.array([case.grades[criterion] for case in cases])
+        learned = learn(features, grades, [case.group for case in cases], seed=seed)
+        scorers[criterion], reached[criterion] = learned
+        _log.info("%s: kappa %.3f on left-out folds of %d cases", criterion, learned.kappa, len(cases))
+    with replacing(folder / FORESTS) as fresh:
+        arrays = {name: array for c, scorer in scorers.items() for name, array in scorer_arrays(c, scorer).items()}
+        with (fresh / ARRAYS).open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        facts = {name: {"features": scorer.names, "cuts": scorer.cuts} for name, scorer in scorers.items()}
+        training = {"gold": gold.fingerprint, "seed": seed, "kappa on left-out folds": reached}
+        write_manifest(fresh, {"kind": KIND, "format_version": FORMAT_VERSION, "judges": facts, "training": training})
+    return reached
+
+
+def learn(features: Sequence[Features], grades: NDArray[np.intp], groups: Sequence[str], *, seed: int) -> Learned:
+    """A forest on all cases; where grades begin is chosen on predictions for folds that were left out."""
+    from sklearn.model_selection import GroupKFold
+
+    names = tuple(features[0].named)
+    named = np.array([list(f.named.values()) for f in features], np.float32)
+    vectors = np.stack([f.vector for f in features])
+    left_out = np.zeros(len(grades), np.float32)
+    for train, test in GroupKFold(FOLDS).split(named, grades, groups):
+        mean, components = _components(vectors[train], seed)
+        rows = np.hstack([named, (vectors - mean) @ components.T])
+        left_out[test] = _forest(rows[train], grades[train], seed).predict(rows[test])
+    cuts = best_cuts(left_out, grades)
+    mean, components = _components(vectors, seed)
+    rows = np.hstack([named, (vectors - mean) @ components.T]).astype(np.float32)
+    good = grades >= GOOD
+    usual = np.median(named[good] if good.any() else named, axis=0).astype(np.float32)
+    scorer = Scorer(names, _forest(rows, grades, seed), cuts, usual, mean, components)
+    return Learned(scorer, weighted_kappa(grades, np.digitize(left_out, cuts)) or 0.0)
+
+
+def best_cuts(predicted: NDArray[np.float32], grades: NDArray[np.intp]) -> tuple[float, ...]:
+    """The three cuts, among 30 quantiles of the predictions, that make weighted kappa largest."""
+    grid = np.unique(np.quantile(predicted, np.linspace(0.03, 0.97, 30)))
+    triples = itertools.combinations([float(x) for x in grid], 3)
+    return max(triples, key=lambda cuts: weighted_kappa(grades, np.digitize(predicted, cuts)) or 0.0)
+
+
+def _components(vectors: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean (dim,) and principal components (COMPONENTS, dim); empty where cases have no vector."""
+    from sklearn.decomposition import PCA
+
+    if not vectors.shape[1]:
+        return np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+    fitted = PCA(min(COMPONENTS, len(vectors)), random_state=seed).fit(vectors)
+    return fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32)
+
+
+def _forest(rows: NDArray[np.float32], grades: NDArray[np.intp], seed: int) -> Forest:
+    """scikit-learn's extremely randomized trees as arrays."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    trees = ExtraTreesRegressor(TREES, min_samples_leaf=LEAST_LEAF, max_features=TRIED, random_state=seed)
+    trees.fit(rows, grades)
+    parts = [estimator.tree_ for estimator in trees.estimators_]
+    starts = np.cumsum([0, *(part.node_count for part in parts)])[:-1]
+
+    def moved(children: NDArray[np.intp], start: int) -> NDArray[np.intp]:
+        return np.where(children == LEAF, LEAF, children + start)
+
+    return Forest(
+        roots=starts.astype(np.int32),
+        feature=np.concatenate([np.maximum(part.feature, 0) for part in parts]).astype(np.int16),
+        threshold=np.concatenate([part.threshold for part in parts]).astype(np.float32),
+        left=np.concatenate([moved(p.children_left, s) for p, s in zip(parts, starts, strict=True)]).astype(np.int32),
+        right=np.concatenate([moved(p.children_right, s) for p, s in zip(parts, starts, strict=True)]).astype(np.int32),
+        value=np.concatenate([part.value[:, 0, 0] for part in parts]).astype(np.float32),
+    )
+
+
+def _rows(name: str) -> Iterator[dict[str, Any]]:
+    for line in files("genrec.optimizers").joinpath("data", name).read_text(encoding="utf-8").splitlines():
+        yield json.loads(line)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train on the shipped gold judgments, or on those of a folder."""
+    parser = argparse.ArgumentParser(description="Train the learned judges.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the judges")
+    parser.add_argument("--gold", type=Path, help="folder of gold judgments")
+    parser.add_argument("--work", type=Path, help="keep checkpoints here, and go on from them")
+    parser.add_argument("--epochs", type=float, default=3.0)
+    parser.add_argument("--minutes", type=float, default=20.0, help="most time for the cross-encoder")
+    parser.add_argument(
+        "--keep-reader", action="store_true", help="fit the forests only, on the cross-encoder in --out"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    gold = load_gold(given.gold)
+    own = given.gold / "catalog.jsonl" if given.gold else catalog_path()
+    text = (own if own.is_file() else catalog_path()).read_text(encoding="utf-8")
+    items = {i.item_id: i for i in map(Item.model_validate_json, filter(str.strip, text.splitlines()))}
+    if not given.keep_reader:
+        train_reader(
+            items,
+            gold,
+            given.out / READER,
+            epochs=given.epochs,
+            minutes=given.minutes,
+            seed=given.seed,
+            work=given.work,
+        )
+    train_judges(items, gold, given.out, seed=given.seed)
+
+
+if __name__ == "__main__":
+    main()
