@@ -59,9 +59,18 @@ lm_options = _options(
     click.option("--lm-timeout", type=float, metavar="SECONDS", help="time for one attempt [default: 10]"),
 )
 program_options = _options(
-    click.option("--model", metavar="VERSION", help="packaged, or models:/genrec-page@ALIAS [default: packaged]"),
+    click.option(
+        "--model", metavar="VERSION", help="packaged, models:/genrec-page@ALIAS, or a baseline [default: packaged]"
+    ),
     click.option("--ranker", metavar="MODULE:CALLABLE", help="a shop's own ranker"),
     click.option("--threshold", type=float, help="least P(relevant) that is shown [default: the gate's own]"),
+)
+
+unproven_option = click.option(
+    "--unproven-judges",
+    is_flag=True,
+    default=None,
+    help="let judges decide, and guard, that are under their bar or were never measured",
 )
 
 
@@ -80,6 +89,7 @@ program_options = _options(
 @click.option("-o", "--output", "outputs", multiple=True, type=click.Path(path_type=Path), help="file; repeatable")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--strict", is_flag=True, help="exit 3 when the page is degraded")
+@unproven_option
 @click.pass_context
 def generate(
     ctx: click.Context,
@@ -101,8 +111,9 @@ def generate(
     **flags: Any,
 ) -> None:
     """Compose a page for one shopper."""
+    from genrec.serving.opening import open_generator
     from genrec.serving.output import OUTPUTS, write_page
-    from genrec.serving.requests import page_request
+    from genrec.serving.requests import everyone_beside, page_request
 
     settings, store = _open(catalog, maps, skip_invalid, flags)
     request = page_request(
@@ -118,7 +129,8 @@ def generate(
         if form is None and path.suffix not in OUTPUTS:
             raise click.UsageError(f"-o {path}: name the form with --format, or end it in {', '.join(OUTPUTS)}")
     with _waiting("composing"):
-        page = _generator(settings, store).generate(request)
+        generator = open_generator(settings, store, lambda: everyone_beside(shopper), tell=_warn)
+        page = generator.generate(request)
     for path in outputs:
         write_page(page, request, store.items, form=form or OUTPUTS[path.suffix], path=path)
         click.echo(f"wrote {path}", err=True)
@@ -185,6 +197,14 @@ def search(
 @lm_options
 @program_options
 @click.option("--optimizer", type=click.Choice(["labeled", "bootstrap"]), default="bootstrap", show_default=True)
+@click.option(
+    "--metric",
+    type=click.Choice(["page", "judged"]),
+    default="page",
+    show_default=True,
+    help="what to climb: arithmetic over the page, or the judges that may decide",
+)
+@unproven_option
 @click.option("--train", "train_limit", type=int, default=8, show_default=True, help="train shoppers to learn from")
 @click.option("--dev", "dev_limit", type=int, default=6, show_default=True, help="dev shoppers to measure on")
 @click.option("--minutes", type=float, default=15.0, show_default=True, help="stop in time, with what there is")
@@ -194,6 +214,7 @@ def compile_(
     maps: Sequence[str],
     skip_invalid: bool,
     optimizer: str,
+    metric: str,
     train_limit: int,
     dev_limit: int,
     minutes: float,
@@ -203,13 +224,16 @@ def compile_(
     """Optimize the prompts on the sample's shoppers and register the result as a version."""
     from genrec.optimizers.compile import compile_program
     from genrec.registry import log_compiled
+    from genrec.serving.opening import open_program, open_yardstick
     from genrec.serving.tables import print_compiled
 
     settings, store = _open(catalog, maps, skip_invalid, flags)
+    yardstick = open_yardstick(settings, store) if metric == "judged" else None
     with _progress() as progress:
         compiled = compile_program(
-            _generator(settings, store),
+            open_program(settings, store, tell=_warn),
             optimizer=optimizer,
+            yardstick=yardstick,
             limit_train=train_limit,
             limit_dev=dev_limit,
             minutes=minutes,
@@ -217,6 +241,111 @@ def compile_(
             progress=progress,
         )
     print_compiled(compiled, log_compiled(compiled, _where(settings)))
+
+
+@main.command()
+@catalog_options
+@lm_options
+@program_options
+@click.option(
+    "--program",
+    "programs",
+    multiple=True,
+    metavar="NAME",
+    help="packaged, models:/..., popular, static, repeat, als or one-prompt; repeatable, the first is compared with "
+    "the others [default: --model and all baselines]",
+)
+@click.option("--shoppers", type=click.Path(path_type=Path), metavar="FILE", help="shoppers [default: the sample's]")
+@click.option(
+    "--split", default="test", show_default=True, help="which sample shoppers, or gold cases: train, dev, test"
+)
+@click.option("--limit", type=click.IntRange(1), help="so many shoppers, drawn by --seed [default: all]")
+@click.option("--least-before", type=click.IntRange(0), default=0, help="only with so many purchases up to the day")
+@click.option("--least-after", type=click.IntRange(0), default=0, help="only with so many purchases held out")
+@click.option(
+    "--on", "on_day", type=click.DateTime(["%Y-%m-%d"]), help="day of the pages; what was bought later is held out"
+)
+@click.option("--occasion", default="", help="e.g. birthday; empty for an ordinary day")
+@click.option("--objective", "objectives", multiple=True, metavar="NAME=WEIGHT", help="a business goal; repeatable")
+@click.option("--weeks", type=click.IntRange(1), help="weeks of later purchases to score against [default: all]")
+@click.option(
+    "--match", type=click.Choice(["leaf", "item"]), default="leaf", show_default=True, help="what counts as bought"
+)
+@click.option("--sections", type=click.IntRange(1), default=6, show_default=True)
+@click.option("--items", type=click.IntRange(1), default=8, show_default=True, help="items in each section")
+@click.option(
+    "--judge",
+    type=click.Choice(["learned", "lm", "none"]),
+    default="learned",
+    show_default=True,
+    help="who judges pages: the learned judges, the LM that --lm names, or nobody",
+)
+@click.option("--unproven-judges", is_flag=True, default=None, help="let judges under their bar decide")
+@click.option("--judges", "measure", is_flag=True, help="measure the judges against gold judgments instead")
+@click.option(
+    "--gold", type=click.Path(path_type=Path), metavar="DIR", help="gold judgments [default: the shipped ones]"
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="directory; the same one goes on where it stopped"
+)
+@click.option("--no-log", is_flag=True, help="do not log to MLflow")
+@click.option("--seed", type=int, default=0, show_default=True)
+def evaluate(
+    catalog: Path | None,
+    maps: Sequence[str],
+    skip_invalid: bool,
+    measure: bool,
+    gold: Path | None,
+    judge: Any,
+    split: str,
+    output: Path | None,
+    no_log: bool,
+    items: int,
+    on_day: datetime | None,
+    **flags: Any,
+) -> None:
+    """Compare programs and baselines on the same shoppers, or with --judges the judges with gold judgments."""
+    asked = {name: flags.pop(name) for name in _ASKED}
+    if gold is not None and not measure:
+        raise click.UsageError("--gold goes with --judges")
+    if measure:
+        return _measure_judges(judge, gold, split, output, flags)
+    from genrec.evaluation_log import log_evaluation
+    from genrec.serving.evaluating import Asked, run
+    from genrec.serving.evaluation_table import print_report
+
+    settings, store = _open(catalog, maps, skip_invalid, flags)
+    on = on_day.date() if on_day else None
+    folder = output or settings.home / "evaluations" / f"{store.name}-{on or 'sample'}"
+    with _progress() as progress:
+        wanted = Asked(**asked, split=split, judge=judge, items_per_section=items, on=on)
+        report = run(settings, store, wanted, folder, progress)
+    print_report(report)
+    click.echo(f"wrote {folder / 'report.html'} and report.json", err=True)
+    if not no_log:
+        click.echo(f"logged as run {log_evaluation(report, folder, _where(settings))}", err=True)
+
+
+_ASKED = (
+    *("programs", "shoppers", "limit", "least_before", "least_after", "weeks", "match"),
+    *("occasion", "objectives", "sections", "seed"),
+)
+
+
+def _measure_judges(judge: Any, gold: Path | None, split: str, output: Path | None, flags: dict[str, Any]) -> None:
+    from genrec.evaluation.cards import cards_json
+    from genrec.serving.evaluating import write
+    from genrec.serving.judging import measure_judges
+    from genrec.serving.tables import print_cards
+    from genrec.settings import load_settings
+
+    settings = load_settings(flags)
+    with _progress() as progress:
+        cards = measure_judges(settings, judge, gold, split, progress)
+    print_cards(cards)
+    if output is not None:
+        write(output / "judges.json", cards_json(cards))
+        click.echo(f"wrote {output / 'judges.json'}", err=True)
 
 
 @main.command()
@@ -300,11 +429,8 @@ def _open(catalog: Path | None, maps: Sequence[str], skip_invalid: bool, flags: 
     return settings, store
 
 
-def _generator(settings: Any, store: Any) -> Any:
-    """The program version that the settings name, on the LM that they name."""
-    from genrec.serving.opening import open_program
-
-    return open_program(settings, store)
+def _warn(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _where(settings: Any) -> Any:

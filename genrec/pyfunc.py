@@ -8,6 +8,7 @@ model/
 """
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from genrec.catalog.manifest import read_manifest, write_manifest
 from genrec.catalog.store import Catalog
 from genrec.errors import IndexStateError, RegistryError, RequestError
+from genrec.evaluation.guard import guard_if_earned
 from genrec.lm.connect import LanguageModel, open_lm
 from genrec.optimizers.made_with import MadeWith, gate_fingerprint
 from genrec.page import PageRequest, Shopper
@@ -36,6 +38,8 @@ DATA = Path("data") / "program"
 REMEDY = "compile again with `genrec compile`, or use another version"
 OPTIONS = {"catalog": "", "lm": "", "api_base": "", "home": ""}
 """Settings that `mlflow.pyfunc.load_model(uri, model_config={...})` may give; MLflow refuses any that is not here."""
+
+_log = logging.getLogger(__name__)
 
 
 def write_model(folder: Path, program_state: Mapping[str, Any], made_with: MadeWith) -> None:
@@ -63,6 +67,7 @@ def read_program(
     ranker: Ranker | None = None,
     threshold: float | None = None,
     deadline: float | None = None,
+    lm_guard: bool = True,
 ) -> TopDown:
     """The program in `data`, a directory "data/program" of a model. Other arguments: see `registry.load`.
 
@@ -95,7 +100,14 @@ def read_program(
             )
         threshold = made_with.threshold
     program = TopDown(
-        catalog, lm, relevance=relevance, policy=policy, ranker=ranker, threshold=threshold, deadline=deadline
+        catalog,
+        lm,
+        relevance=relevance,
+        policy=policy,
+        ranker=ranker,
+        threshold=threshold,
+        deadline=deadline,
+        lm_guard=lm_guard,
     )
     load_state(program, state)
     return program
@@ -160,6 +172,7 @@ def _load_pyfunc(data_path: str, model_config: Mapping[str, str] | None = None) 
     lm = open_lm(settings.lm, api_base=settings.api_base, adapter=settings.lm_adapter, timeout=settings.lm_timeout)
     program = read_program(Path(data_path), catalog, lm, threshold=settings.threshold, deadline=settings.lm_deadline)
     program.version = _label(Path(data_path))
+    guard_if_earned(program, settings, tell=_log.warning)
     return PagePredictor(program)
 
 

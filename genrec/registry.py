@@ -6,7 +6,8 @@ addresses: its global tracking URI is neither read nor set.
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ from genrec.registry_store import (
 )
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from genrec.catalog.store import Catalog
     from genrec.evaluation.page_metric import PageScore
     from genrec.lm.connect import LanguageModel
@@ -32,7 +35,17 @@ if TYPE_CHECKING:
     from genrec.programs.relevance import RelevanceModel
     from genrec.programs.top_down import TopDown
 
-__all__ = ["RegistrySettings", "Version", "load", "log_compiled", "log_version", "promote", "rollback", "versions"]
+__all__ = [
+    "RegistrySettings",
+    "Version",
+    "load",
+    "log_compiled",
+    "log_version",
+    "promote",
+    "resolve",
+    "rollback",
+    "versions",
+]
 
 MODEL = "genrec-page"
 EXPERIMENT = "genrec-compile"
@@ -158,6 +171,32 @@ def rollback(settings: RegistrySettings | None = None, *, name: str = MODEL) -> 
     return promote(previous.number, settings, name=name)
 
 
+def resolve(uri: str, settings: RegistrySettings | None = None) -> str:
+    """Name the version behind `uri` for good, as NAME/NUMBER or "packaged": an alias moves.
+
+    Raises:
+        RegistryError: no such model, version or alias.
+
+    """
+    if uri == PACKAGED:
+        return PACKAGED
+    with _found(uri, settings) as (_, version):
+        return f"{version.name}/{version.number}"
+
+
+@contextmanager
+def _found(uri: str, settings: RegistrySettings | None) -> "Iterator[tuple[MlflowClient, Version]]":
+    """A client, and the version that `uri` names."""
+    asked = _URI.fullmatch(uri)
+    if not asked:
+        raise RegistryError(f"{uri!r} is no version; write models:/{MODEL}@{CHAMPION}, models:/{MODEL}/3 or {PACKAGED}")
+    with connect_existing(settings or RegistrySettings.at(), asked["name"]) as (client, known):
+        found = known.get(int(asked["number"])) if asked["number"] else holder(known, asked["alias"])
+        if found is None:
+            raise RegistryError(f"{uri}: there is no such version or alias; {there_is(known)}")
+        yield client, found
+
+
 def load(
     uri: str,
     catalog: "Catalog",
@@ -169,6 +208,7 @@ def load(
     ranker: "Ranker | None" = None,
     threshold: float | None = None,
     deadline: float | None = None,
+    lm_guard: bool = True,
 ) -> "TopDown":
     """The program at `uri`: models:/NAME@ALIAS, models:/NAME/NUMBER or "packaged". Other arguments: see `TopDown`.
 
@@ -183,21 +223,15 @@ def load(
     from genrec.pyfunc import DATA, read_program
 
     parts: dict[str, Any] = {"relevance": relevance, "policy": policy, "ranker": ranker, "threshold": threshold}
+    parts |= {"deadline": deadline, "lm_guard": lm_guard}
     if uri == PACKAGED:
-        return TopDown(catalog, lm, deadline=deadline, **parts)
-    asked = _URI.fullmatch(uri)
-    if not asked:
-        raise RegistryError(f"{uri!r} is no version; write models:/{MODEL}@{CHAMPION}, models:/{MODEL}/3 or {PACKAGED}")
-    name = asked["name"]
-    with connect_existing(settings or RegistrySettings.at(), name) as (client, known):
-        found = known.get(int(asked["number"])) if asked["number"] else holder(known, asked["alias"])
-        if found is None:
-            raise RegistryError(f"{uri}: there is no such version or alias; {there_is(known)}")
+        return TopDown(catalog, lm, **parts)
+    with _found(uri, settings) as (client, found):
         from mlflow.artifacts import download_artifacts
 
         # the files' own address: MLflow would look "models:/..." up at its global one, and create a database there
-        source = client.get_model_version_download_uri(name, str(found.number))
+        source = client.get_model_version_download_uri(found.name, str(found.number))
         folder = Path(download_artifacts(artifact_uri=source, tracking_uri=client.tracking_uri))
-    program = read_program(folder / DATA, catalog, lm, deadline=deadline, **parts)
-    program.version = f"{name}/{found.number}"
+    program = read_program(folder / DATA, catalog, lm, **parts)
+    program.version = f"{found.name}/{found.number}"
     return program

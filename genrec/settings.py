@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from genrec.errors import SettingsError
 
@@ -37,9 +37,32 @@ class Settings(BaseModel):
     )
     ranker: str | None = Field(None, description="a shop's own ranker as module:callable")
     model: str = Field("packaged", description="program version: packaged, or models:/genrec-page@ALIAS")
+    judge_bars: Mapping[str, float] = Field(
+        {}, description="weighted kappa that a judge needs before it may decide, by criterion"
+    )
+    learned_judges: Path | None = Field(
+        None, description="folder of learned judges, as judge_training writes it; the shipped ones when not set"
+    )
+    unproven_judges: bool = Field(False, description="let judges decide that are under their bar or never measured")
     tracking_uri: str | None = Field(
         None, description="MLflow tracking and registry URI; SQLite under home when not set"
     )
+
+    @field_validator("judge_bars", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        """Read `NAME=BAR,NAME=BAR`, as the environment has it; which names there are, evaluation knows."""
+        if isinstance(value, Mapping) and any(isinstance(bar, Mapping) for bar in value.values()):
+            raise ValueError('put the criterion in quotes: "item.relevance" = 0.7')
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.strip().partition("=") for pair in value.split(",") if pair.strip()]
+        for name, equals, bar in pairs:
+            if not (name and equals and bar):
+                raise ValueError(
+                    f"{name + equals + bar!r} is no CRITERION=BAR; write item.relevance=0.7,section.fit=0.5"
+                )
+        return {name.strip(): bar.strip() for name, _, bar in pairs}
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, *, folder: Path | None = None) -> Settings:
@@ -65,10 +88,9 @@ def load_settings(flags: Mapping[str, Any] | None = None, *, folder: Path | None
         return Settings.model_validate(merged)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        raise SettingsError(
-            f"{origin.get(name, 'settings')}: {name}: {first['msg']}; known settings: {', '.join(sorted(known))}"
-        ) from error
+        place = ".".join(map(str, first["loc"])) or "settings"
+        source = origin.get(str(first["loc"][0]) if first["loc"] else "", "settings")
+        raise SettingsError(f"{source}: {place}: {first['msg']}; known settings: {', '.join(sorted(known))}") from error
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@
     python scripts/completejourney.py products.csv.gz -o catalog.jsonl --transactions transactions.csv.gz \
         --demographics demographics.csv.gz --shoppers shoppers.jsonl --households 3 --until 2017-11-01
     python scripts/completejourney.py products.csv.gz -o catalog.jsonl --transactions transactions.csv.gz \
-        --demographics demographics.csv.gz --shoppers households.jsonl --all --until 2017-11-02 --weeks-after 8
+        --demographics demographics.csv.gz --shoppers households.jsonl --all --until 2017-11-01 --weeks-after 8
 
 The data set names no products: a title is composed from product_type, package_size and brand, with the
 chain's abbreviations spelled out ("SFT DRNK 2 LITER BTL CARB INCL", "2 L", National -> "Soft drink 2-liter

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from genrec import cli
+from genrec.evaluation.judges import CRITERIA
 from genrec.page import Page
 from tests import faulty_server as faulty
 from tests.faulty_server import serving
@@ -117,6 +118,43 @@ def test_a_process_of_its_own_keeps_stdout_clean():
     assert len(json.loads(done.stdout)["sections"]) == 6
     assert "Connection refused" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_lm_that_was_never_measured_does_not_guard_unless_a_flag_says_so(tmp_path, home, monkeypatch):
+    """The sample's index stays where it is; the cards are those of an empty home."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "indexes").symlink_to(home / "indexes", target_is_directory=True)
+    monkeypatch.setenv("GENREC_HOME", str(tmp_path / "home"))
+    with serving(faulty.says(faulty.good)) as server:
+        result = generate(server.address, "--format", "json", "--sections", "2")
+        allowed = generate(server.address, "--format", "json", "--sections", "2", "--unproven-judges")
+    assert result.exit_code == allowed.exit_code == 0, result.stderr
+    notice = "the LM is not asked as a guard (openai/faulty on guardrail.allowed: never measured)"
+    assert result.stderr.count(notice) == 1 and notice not in allowed.stderr
+    assert list(Page.model_validate_json(result.stdout).usage) == ["plan", "describe"]
+    assert list(Page.model_validate_json(allowed.stdout).usage) == ["plan", "describe", "guard"]
+
+
+def test_judges_under_their_bar_do_not_drive_compile(monkeypatch):
+    monkeypatch.setenv("GENREC_JUDGE_BARS", ",".join(f"{criterion}=1" for criterion in CRITERIA))
+    result = run("compile", "--metric", "judged", "--minutes", "0")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("genrec: --metric judged: no judge may decide: item.relevance (learned, ")
+    assert "--unproven-judges" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_unproven_judges_drive_compile_when_a_flag_says_so(monkeypatch):
+    monkeypatch.setenv("GENREC_JUDGE_BARS", ",".join(f"{criterion}=1" for criterion in CRITERIA))
+    limits = ("--optimizer", "labeled", "--minutes", "0", "--train", "1", "--dev", "1")
+    with serving(faulty.says(faulty.good)) as server:
+        where = ("--lm", "openai/faulty", "--api-base", server.address)
+        result = run("compile", "--metric", "judged", "--unproven-judges", *where, *limits)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("judges' score ")
+    told = " ".join(result.stdout.split())
+    assert "under their bar, and deciding because it was asked for: item.relevance, section.appeal" in told
+    assert "judged-1" in run("versions").stdout
 
 
 @pytest.mark.slow

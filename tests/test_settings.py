@@ -64,6 +64,41 @@ def test_settings_are_frozen() -> None:
         Settings().lm = "x"  # type: ignore[misc]
 
 
+class TestJudgeBars:
+    def test_a_table_in_the_file(self, tmp_path: Path) -> None:
+        folder = write(tmp_path, 'lm = "embedded"\n[judge_bars]\n"item.relevance" = 0.75\n"section.fit" = 0\n')
+        assert load_settings(folder=folder).judge_bars == {"item.relevance": 0.75, "section.fit": 0.0}
+
+    def test_pairs_in_the_environment_replace_the_table(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = write(tmp_path, '[judge_bars]\n"page.fit" = 0.9\n')
+        monkeypatch.setenv("GENREC_JUDGE_BARS", "item.relevance=0.7, section.fit = 0.5,")
+        assert load_settings(folder=folder).judge_bars == {"item.relevance": 0.7, "section.fit": 0.5}
+
+    @pytest.mark.parametrize("text", ["item.relevance", "item.relevance=", "=0.5", "item.relevance=high", "0.5"])
+    def test_what_is_no_pair_names_the_environment(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        monkeypatch.setenv("GENREC_JUDGE_BARS", text)
+        with pytest.raises(SettingsError, match=r"^the environment: judge_bars"):
+            load_settings(folder=tmp_path)
+
+    def test_a_bar_that_is_no_number_names_its_criterion(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match=r"judge_bars\.page\.fit: Input should be a valid number"):
+            load_settings(folder=write(tmp_path, '[judge_bars]\n"page.fit" = "high"\n'))
+
+    def test_a_criterion_without_quotes_says_what_to_write(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match='put the criterion in quotes: "item.relevance" = 0.7'):
+            load_settings(folder=write(tmp_path, "[judge_bars]\nitem.relevance = 0.7\n"))
+
+    def test_unproven_judges_from_every_place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = write(tmp_path, "unproven_judges = true\n")
+        assert load_settings(folder=folder).unproven_judges
+        monkeypatch.setenv("GENREC_UNPROVEN_JUDGES", "false")
+        assert not load_settings(folder=folder).unproven_judges
+        assert not load_settings({"unproven_judges": None}, folder=folder).unproven_judges
+        assert load_settings({"unproven_judges": True}, folder=folder).unproven_judges
+
+
 class TestErrors:
     def test_an_unknown_name_in_the_file(self, tmp_path: Path) -> None:
         folder = write(tmp_path, 'colour = "green"')

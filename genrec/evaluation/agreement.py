@@ -1,4 +1,4 @@
-"""How far a judge agrees with people: weighted kappa, AUC, true positive and negative rate, beside the ceiling.
+"""How far a judge agrees with gold judgments: weighted kappa, AUC, true positive and negative rate, beside the ceiling.
 
 A judge that agrees less than its bar asks for has not earned to decide. Its card says so wherever it is used.
 """
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.stats import rankdata
 
+from genrec.errors import SettingsError
 from genrec.evaluation.bootstrap import Interval, clustered_interval
 from genrec.evaluation.judges import GOOD, GRADES, Judgment
 from genrec.page import Value
@@ -30,6 +31,21 @@ BARS: Mapping[str, float] = {
 
 Source of the words: Landis & Koch, Biometrics 1977.
 """
+
+
+def bars_of(changed: Mapping[str, float]) -> dict[str, float]:
+    """`BARS` with a shop's own in their place.
+
+    Raises:
+        SettingsError: a name that is no criterion, or a bar outside [0, 1].
+
+    """
+    for criterion, bar in changed.items():
+        if criterion not in BARS:
+            raise SettingsError(f"judge_bars: {criterion!r} is no criterion; there are {', '.join(BARS)}")
+        if not 0 <= bar <= 1:
+            raise SettingsError(f"judge_bars: {criterion} = {bar}: a weighted kappa to ask for is from 0 to 1")
+    return {**BARS, **changed}
 
 
 class Agreement(Value):
@@ -57,6 +73,15 @@ class JudgeCard(Value):
     def earned(self) -> bool:
         """Whether it may decide; otherwise it is advisory."""
         return self.agreement.kappa is not None and self.agreement.kappa.value >= self.bar
+
+
+def standing(card: JudgeCard | None) -> str:
+    """A card in half a sentence, e.g. "kappa 0.410 is under its bar 0.8"."""
+    if card is None:
+        return "never measured"
+    if card.agreement.kappa is None:
+        return f"kappa is not defined on its {card.cases} cases"
+    return f"kappa {card.agreement.kappa.value:.3f} {'reaches' if card.earned else 'is under'} its bar {card.bar:g}"
 
 
 def weighted_kappa(a: NDArray[np.intp], b: NDArray[np.intp], *, grades: int = GRADES) -> float | None:

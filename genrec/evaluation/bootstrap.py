@@ -12,10 +12,12 @@ Rows = NDArray[np.intp]
 
 RESAMPLES = 2000
 LEVEL = 0.95
+LEAST = 6
+"""Units that an interval needs: resampling fewer gives little more than the range of what was seen."""
 
 
 class Interval(Value):
-    """An estimate and its 95% interval; the interval is null when it cannot be told (fewer than two units)."""
+    """An estimate and its 95% interval; the interval is null when there are too few units to tell (LEAST)."""
 
     value: float = Field(description="the estimate")
     low: float | None = Field(None, description="2.5th percentile of the resamples")
@@ -35,8 +37,8 @@ def mean_interval(values: Sequence[float | None], *, seed: int = 0, resamples: i
     there = np.array([value for value in values if value is not None], dtype=float)
     if not len(there):
         return None
-    if len(there) == 1:
-        return Interval(value=float(there[0]), n=1)
+    if len(there) < LEAST:
+        return Interval(value=float(there.mean()), n=len(there))
     draws = np.random.default_rng(seed).integers(0, len(there), (resamples, len(there)))
     low, high = np.percentile(there[draws].mean(axis=1), _TAILS)
     return Interval(value=float(there.mean()), low=float(low), high=float(high), n=len(there))
@@ -63,7 +65,7 @@ def clustered_interval(
     """`statistic` of the row numbers it is given, with an interval from resampling whole groups; None if undefined.
 
     Rows of one theme or shopper are not independent, so that groups are drawn, not rows. A resample in which the
-    statistic is undefined is left out; with fewer than two groups, or half of the resamples undefined, there is no
+    statistic is undefined is left out; with fewer than LEAST groups, or half of the resamples undefined, there is no
     interval.
     """
     value = statistic(np.arange(len(groups)))
@@ -75,7 +77,7 @@ def clustered_interval(
     generator = np.random.default_rng(seed)
     drawn = [
         statistic(np.concatenate([rows[g] for g in generator.integers(0, len(rows), len(rows))]))
-        for _ in range(resamples if len(rows) > 1 else 0)
+        for _ in range(resamples if len(rows) >= LEAST else 0)
     ]
     there = [x for x in drawn if x is not None]
     if not there or 2 * len(there) < resamples:

@@ -41,11 +41,11 @@ def shuffled_items(
 def swapped_titles(
     page: Page, request: PageRequest, catalog: Catalog, policy: Policy, rng: random.Random
 ) -> Page | None:
-    """Every section under the theme of another one."""
+    """Every section under the title of another one."""
     shift = rng.randrange(1, len(page.sections))
-    themes = [section.theme for section in page.sections]
-    moved = [*themes[shift:], *themes[:shift]]
-    sections = [s.model_copy(update={"theme": t}) for s, t in zip(page.sections, moved, strict=True)]
+    titles = [section.theme.title for section in page.sections]
+    moved = zip(page.sections, [*titles[shift:], *titles[:shift]], strict=True)
+    sections = [s.model_copy(update={"theme": s.theme.model_copy(update={"title": title})}) for s, title in moved]
     return page.model_copy(update={"sections": tuple(sections)})
 
 

@@ -13,7 +13,7 @@ from genrec.catalog.text import tokenize
 from genrec.evaluation.groundedness import FRAMING
 from genrec.evaluation.judges import ItemCase, PageCase, SectionCase
 from genrec.evaluation.title_form import form_features
-from genrec.page import PageRequest
+from genrec.page import PageRequest, Theme
 from genrec.programs.facts import plain_title
 from genrec.programs.library import SHOPPER_WORDS, household_tags, occasions_of, shipped_themes
 from genrec.programs.policy import ShopPolicy, check_title, normalise_diet
@@ -77,7 +77,7 @@ class FeatureReader:
         nearest: list[str] = []
         found: list[dict[str, float]] = []
         for case in cases:
-            concepts, name = case.theme.concepts, plain_title(case.item.title)
+            concepts, name = _ideas(case.theme), plain_title(case.item.title)
             title, theme, goods, shelf, *ideas = self._embedder.encode(
                 [case.theme.title, theme_text(case.theme), name, case.item.leaf or name, *concepts]
             )
@@ -104,7 +104,7 @@ class FeatureReader:
 
     def section(self, case: SectionCase) -> Features:
         """Form, topic, season, household, diet and history of a section's title."""
-        title, concepts = case.theme.title, list(case.theme.concepts)
+        title, concepts = case.theme.title, _ideas(case.theme)
         vector, *ideas = self._embedder.encode([title, *concepts])
         goods = self._embedder.encode([plain_title(i.title) for i in case.items]) if case.items else np.stack(ideas)
         to_ideas, to_goods = np.stack(ideas) @ vector, goods @ vector
@@ -159,7 +159,7 @@ class FeatureReader:
         """How much of the title its ideas and goods bear out."""
         stems = [word for word in tokenize(case.theme.title) if word.isalpha()]
         claims = [word for word in stems if word not in FRAMING]
-        ideas = [set(tokenize(concept)) for concept in case.theme.concepts]
+        ideas = [set(tokenize(concept)) for concept in _ideas(case.theme)]
         goods = set().union(*ideas, *(set(tokenize(f"{i.title} {' '.join(i.categories)}")) for i in case.items))
         return {
             "framing": 1.0 - len(claims) / max(len(stems), 1),
@@ -184,7 +184,8 @@ class FeatureReader:
         spoken = {tag for tag in HOUSEHOLD if re.search(rf"\b(?:{SHOPPER_WORDS[tag]})", text)}
         diets = {normalise_diet(diet) for diet in request.shopper.diets}
         in_title = {diet for diet in DIETS if diet in case.theme.title.lower()}
-        goods = case.items or tuple(Item(item_id=concept, title=concept) for concept in case.theme.concepts)
+        # constructed: an idea may be text that no item may have
+        goods = case.items or tuple(Item.model_construct(item_id=i, title=i) for i in _ideas(case.theme))
         verdicts = self._policy.check(request, case.theme.title, goods)
         history, told = self._bought(request), self._told(request)
         return {
@@ -239,6 +240,11 @@ class FeatureReader:
             "served least": min(by_library, default=0.0),
             "said": _mean(np.array(by_word)),
         }
+
+
+def _ideas(theme: Theme) -> tuple[str, ...]:
+    """The theme's concepts; its title where it has none."""
+    return theme.concepts or (theme.title,)
 
 
 def _shared_words(concepts: Sequence[str], name: str) -> dict[str, float]:

@@ -123,6 +123,11 @@ def load_gold(folder: Path | None = None) -> Gold:
     return Gold(levels, digest.hexdigest()[:16])
 
 
+def items_of(folder: Path | None = None) -> Mapping[str, Item]:
+    """The items that the gold judgments in `folder` speak of, by id: its catalog.jsonl, or the sample."""
+    return _Source(folder or GOLD).items
+
+
 class _at:  # noqa: N801 - reads as a phrase
     """Turns what a bad line raises into an error that names it."""
 
@@ -149,7 +154,7 @@ def _rows(path: Path, digest: Callable[[bytes], None]) -> Iterator[tuple[int, di
         return
     content = path.read_bytes()
     digest(path.name.encode() + content)
-    for number, line in enumerate(content.decode("utf-8").splitlines(), start=1):
+    for number, line in enumerate(content.split(b"\n"), start=1):
         if line.strip():
             with _at(path, number):
                 row = json.loads(line)
@@ -159,33 +164,32 @@ def _rows(path: Path, digest: Callable[[bytes], None]) -> Iterator[tuple[int, di
 
 
 def _grade(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value <= GRADES:
+    if type(value) is not int or not 0 <= value <= GRADES:
         raise ValueError(f"grade {value!r} is not a whole number from 0 to {GRADES}")
     return value
 
 
 def _item(row: Mapping[str, Any], source: _Source) -> tuple[str, str, ItemCase, dict[str, int]]:
-    theme = Theme(title=row["title"], concepts=tuple(row["concepts"]))
+    theme = Theme(title=row["title"], concepts=_texts(row["concepts"]))
     case = ItemCase(theme, source.items[row["item_id"]])
     return f"{row['theme_id']}/{row['item_id']}", row["theme_id"], case, {"item.relevance": _grade(row["grade"])}
 
 
 def _section(row: Mapping[str, Any], source: _Source) -> tuple[str, str, SectionCase, dict[str, int]]:
     request = PageRequest(shopper=source.shoppers[row["shopper_id"]], on=date.fromisoformat(row["on"]))
-    # titles are judged as they were written, also those that are too long for a Theme
-    theme = Theme.model_construct(title=row["title"], concepts=tuple(row["concepts"]), rationale="", objective="")
-    return row["case_id"], row["shopper_id"], SectionCase(request, theme), _grades(row, "section")
+    return row["case_id"], row["shopper_id"], SectionCase(request, _theme(row)), _grades(row, "section")
 
 
 def _page(row: Mapping[str, Any], source: _Source) -> tuple[str, str, PageCase, dict[str, int]]:
     sections = tuple(_shown(section, source.items) for section in row["sections"])
+    count, size = row["asked"]
     request = PageRequest(
         shopper=source.shoppers[row["shopper_id"]],
         on=date.fromisoformat(row["on"]),
         occasion=row.get("occasion", ""),
         objectives=tuple(Objective(name=name) for name in row.get("objectives", ())),
-        sections=row["asked"][0],
-        items_per_section=row["asked"][1],
+        sections=count,
+        items_per_section=size,
     )
     page = Page.model_construct(  # broken pages break its promises
         shopper_id=row["shopper_id"],
@@ -201,13 +205,22 @@ def _page(row: Mapping[str, Any], source: _Source) -> tuple[str, str, PageCase, 
 
 
 def _shown(section: Mapping[str, Any], items: Mapping[str, Item]) -> Section:
-    theme = Theme.model_construct(
-        title=section["title"], concepts=tuple(section["concepts"]), rationale="", objective=""
-    )
     shown = [
         PageItem(item_id=item_id, title=items[item_id].title, relevance=0.5, score=0.0) for item_id in section["items"]
     ]
-    return Section.model_construct(theme=theme, keywords=(), items=tuple(shown))
+    return Section.model_construct(theme=_theme(section), keywords=(), items=tuple(shown))
+
+
+def _theme(row: Mapping[str, Any]) -> Theme:
+    """A title as it was written, also one that is too long for a Theme."""
+    (title,) = _texts([row["title"]])
+    return Theme.model_construct(title=title, concepts=_texts(row["concepts"]), rationale="", objective="")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"{value!r}: title and concepts are text, and concepts a list of it")
+    return tuple(value)
 
 
 def _guardrail(row: Mapping[str, Any], source: _Source) -> tuple[str, str, GuardrailCase, dict[str, int]]:

@@ -2,7 +2,8 @@
 
 A claim is one of three things.
 
-- A reason that the ranker writes ("You bought it on 3 November", "Close to your X", "For X", "Popular in X",
+- A reason that genrec writes ("You bought it on 3 November", "You bought it 4 times",
+  "You have bought from X", "Close to your X", "For X", "Popular in X",
   "From X") is one claim, checked as the fact it states.
 - A claim word of `planning.CLAIMS` (a pet, a person, a feast, a month, a diet), or a word for what sells, is one claim.
 - Every other content word of a title, a rationale or a reason of another form is one claim by its stem. Function words
@@ -30,6 +31,8 @@ from genrec.programs.policy import normalise_diet
 
 POPULAR = 0.8
 """Popularity rank from which an item sells well, as in the ranker's reasons."""
+BEST_SELLERS = 50
+"""So many of a department's items are popular in it."""
 SELLS = r"(?:most )?popular|best[- ]?sell\w*|sells? (?:best|most)|top sellers?"
 SEASONS = ("winter", "spring", "summer", "autumn fall")
 """By quarter from December: meteorological, northern hemisphere, as the theme library's months are."""
@@ -78,6 +81,8 @@ Meals ("supper") and ways to prepare ("fried") are not among them: goods can be 
 
 _CLAIM_PATTERNS = tuple((pattern, grounds) for pattern, grounds in (*CLAIMS, (SELLS, "")))
 _BOUGHT = re.compile(r"You bought it on (\d{1,2} \w+)")
+_TIMES = re.compile(r"You bought it (\d+) times")
+_SHELF = re.compile(r"You have bought from (.+)")
 _CLOSE = re.compile(r"Close to your (.+)")
 _FOR = re.compile(r"For (.+)")
 _POPULAR = re.compile(r"Popular (?:in (.+)|here)")
@@ -151,6 +156,7 @@ class _Checker:
         self._bought = {catalog.items[p.item_id].title for p in self._purchases}
         self._diets = {normalise_diet(diet) for diet in request.shopper.diets}
         self._facts = " . ".join(_facts(request)).lower()
+        self._best: dict[str, set[str]] = {}
         self._known = {s for text in (self._facts, *self._bought) for s in tokenize(text)}
 
     def text(self, text: str, items: Sequence[Item], whole: bool) -> list[tuple[str, bool]]:
@@ -191,24 +197,36 @@ class _Checker:
         return self.text(shown.reason, [item] if item else [], item is not None)
 
     def _forms(self, item: Item | None, section: Section) -> list[tuple[re.Pattern[str], Callable[[str], bool]]]:
-        days = {f"{p.at.day} {p.at:%B}" for p in self._purchases if item and p.item_id == item.item_id}
+        days = [f"{p.at.day} {p.at:%B}" for p in self._purchases if item and p.item_id == item.item_id]
+        shelves = {_fold(self._catalog.items[p.item_id].leaf) for p in self._purchases}
         close = {_fold(plain_title(title)) for title in self._bought}
         concepts = {_fold(concept) for concept in section.theme.concepts}
 
         def is_leaf(leaf: str) -> bool:
             return item is not None and bool(leaf) and _fold(leaf) == _fold(item.leaf)
 
-        def sells(leaf: str) -> bool:
+        def sells(place: str) -> bool:
+            if item is not None and _fold(place) == _fold(item.department):
+                return item.item_id in self._best_sellers(item.department)
             popular = item is not None and self._catalog.popularity_rank(item.item_id) >= POPULAR
-            return popular and (not leaf or is_leaf(leaf))
+            return popular and (not place or is_leaf(place))
 
         return [
             (_BOUGHT, days.__contains__),
+            (_TIMES, lambda times: int(times) == len(days)),
+            (_SHELF, lambda leaf: is_leaf(leaf) and _fold(leaf) in shelves),
             (_CLOSE, lambda title: _fold(title) in close),
             (_FOR, lambda concept: _fold(concept) in concepts),
             (_POPULAR, sells),
             (_FROM, is_leaf),
         ]
+
+    def _best_sellers(self, name: str) -> set[str]:
+        """The items that sell best in a department: its first `BEST_SELLERS` items."""
+        if name not in self._best:
+            rows = [one.best_rows for one in self._catalog.departments if one.name == name]
+            self._best[name] = {i for row in rows for i in self._catalog.item_ids(row[:BEST_SELLERS])}
+        return self._best[name]
 
 
 def _facts(request: PageRequest) -> list[str]:

@@ -67,6 +67,19 @@ class GuardrailCase:
     item: Item
 
 
+def section_cases(case: PageCase) -> list[SectionCase]:
+    """The sections of a page as cases, with the items that the catalog knows."""
+    return [
+        SectionCase(case.request, s.theme, tuple(case.items[i.item_id] for i in s.items if i.item_id in case.items))
+        for s in case.page.sections
+    ]
+
+
+def item_cases(case: PageCase) -> list[list[ItemCase]]:
+    """The known items of each section as cases."""
+    return [[ItemCase(c.theme, item) for item in c.items] for c in section_cases(case)]
+
+
 Case = TypeVar("Case", ItemCase, SectionCase, PageCase, GuardrailCase, contravariant=True)
 
 

@@ -18,7 +18,7 @@ from genrec.evaluation.judge_forms import FORM, FORMS
 from genrec.evaluation.judges import CRITERIA, Case, Judge, Judgment
 from genrec.lm.connect import LanguageModel
 from genrec.programs.asking import RETRY_SEED, Asker
-from genrec.programs.state import dump_state
+from genrec.programs.state import dump_state, packaged_predictor
 from genrec.signatures.judges import QUESTIONS, RUBRIC
 
 ATTEMPTS = 2
@@ -46,7 +46,8 @@ class LMJudge(Generic[Case]):
     ) -> None:
         """`items` names what shoppers bought; ids it does not have are left out.
 
-        `predictor` asks a compiled question instead of the plain one, or the guard of a page program (`program.guard`).
+        `predictor` asks a compiled question, or the guard of a page program (`program.guard`), instead of the plain
+        question, or the guard of the packaged program.
         `batch` is how many items of a theme go into one call, `threads` how many calls run at a time.
 
         Raises:
@@ -63,7 +64,7 @@ class LMJudge(Generic[Case]):
         self.criterion = criterion
         self._model = model
         self._items = items
-        self._predictor = (predictor or dspy.Predict(QUESTIONS[criterion])).deepcopy()
+        self._predictor = (predictor or _question(criterion)).deepcopy()
         self._form = FORMS[CRITERIA[criterion]]
         self._batch = batch
         self._threads = threads
@@ -136,6 +137,13 @@ class LMJudge(Generic[Case]):
             "batch": self._batch if CRITERIA[self.criterion] == "item" else 1,
         }
         return sha256(json.dumps(asked, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _question(criterion: str) -> dspy.Predict:
+    """The plain question; of a guardrail the packaged program's, demonstrations and all, for that one guards pages."""
+    if CRITERIA[criterion] == "guardrail":
+        return packaged_predictor("guard", QUESTIONS[criterion])
+    return dspy.Predict(QUESTIONS[criterion])
 
 
 def lm_judges(model: LanguageModel, items: Mapping[str, Item], *, threads: int = THREADS) -> list[Judge[Any]]:

@@ -157,6 +157,10 @@ def miscalibration(history: Mapping[Key, float], page: Mapping[Key, float], *, a
     return min(max(math.fsum(terms), 0.0), -math.log(alpha))
 
 
+NOTHING = 1e-300
+"""A share so small that a part of it would not be a number above 0."""
+
+
 class Cohesion(NamedTuple):
     """How the themes of a page go together: shares of pairs, which sum to 1 where there are pairs."""
 
@@ -212,7 +216,7 @@ def _distribution(weights: Mapping[Key, float]) -> dict[Key, float]:
     positive = {c: w for c, w in zip(weights, _checked(list(weights.values())), strict=True) if w > 0}
     total = math.fsum(positive.values())
     shares = {c: w / total for c, w in positive.items()}
-    return {c: share for c, share in shares.items() if share > 0}
+    return {c: share for c, share in shares.items() if share > NOTHING}
 
 
 def _matrix(vectors: ArrayLike) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 import json
 from hashlib import sha256
+from os import truncate
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,6 +26,10 @@ def _canonical(request: PageRequest) -> str:
     return json.dumps(values, sort_keys=True)
 
 
+def _header(maker: str) -> bytes:
+    return json.dumps({"maker": maker}).encode() + b"\n"
+
+
 class PageStore:
     """The pages of one program: `get` what is there, `put` what was made. A line cut short by a crash is dropped."""
 
@@ -41,12 +46,15 @@ class PageStore:
         if path.is_file():
             self._read(maker)
         else:
-            path.write_text(json.dumps({"maker": maker}) + "\n", encoding="utf-8")
+            path.write_bytes(_header(maker))
 
     def _read(self, maker: str) -> None:
-        text = self._path.read_text(encoding="utf-8")
-        whole, newline, rest = text.rpartition("\n")
-        lines = whole.splitlines()
+        content = self._path.read_bytes()
+        if _header(maker).startswith(content):  # nothing, or a beginning cut short
+            self._path.write_bytes(_header(maker))
+            return
+        # bytes: what is cut may end within a letter, and titles may hold what str.splitlines takes for a line's end
+        *lines, rest = content.split(b"\n")
         try:
             found = json.loads(lines[0])["maker"] if lines else None
         except (ValueError, KeyError, TypeError):
@@ -62,7 +70,7 @@ class PageStore:
             except (ValueError, KeyError, TypeError, ValidationError) as error:
                 raise RequestError(f"{self._path}:{number}: is no page of this genrec; delete the file") from error
         if rest:
-            self._path.write_text(whole + newline, encoding="utf-8")
+            truncate(self._path, len(content) - len(rest))
 
     def __len__(self) -> int:
         """How many pages there are."""

@@ -65,5 +65,5 @@ class EvaluationReport(Value):
     programs: tuple[Program, ...] = Field(description="the first is compared with the others")
     differences: tuple[Difference, ...] = Field(description="the first program against each other one")
     weakest: tuple[WeakSection, ...] = Field(description="worst sections of each program, worst first")
-    judges: tuple[JudgeCard, ...] = Field(description="how far each judge agrees with people")
+    judges: tuple[JudgeCard, ...] = Field(description="how far each judge agrees with gold judgments")
     notes: tuple[str, ...] = Field((), description="what a reader must know before believing the numbers")

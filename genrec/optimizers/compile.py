@@ -16,9 +16,9 @@ from statistics import fmean, stdev
 import dspy
 
 from genrec.errors import RequestError, SettingsError
-from genrec.evaluation.page_metric import PageScore, mean_scores, score_page
+from genrec.evaluation.page_metric import PageScore, mean_scores
 from genrec.optimizers.made_with import MadeWith, made_with
-from genrec.optimizers.page_metric_adapter import TeachingMetric, examples
+from genrec.optimizers.page_metric_adapter import TeachingMetric, Yardstick, examples, page_yardstick
 from genrec.optimizers.training_sets import planner_demos, split_requests
 from genrec.page import PageRequest
 from genrec.programs.state import dump_state, load_state
@@ -56,6 +56,7 @@ def compile_program(
     program: TopDown,
     *,
     optimizer: str = "labeled",
+    yardstick: Yardstick | None = None,
     train: Sequence[PageRequest] | None = None,
     dev: Sequence[PageRequest] | None = None,
     demos: int = 3,
@@ -66,6 +67,8 @@ def compile_program(
     progress: Progress | None = None,
 ) -> Compiled:
     """Compile a copy of `program`; `program` itself stays as it is. `train` and `dev` default to the sample's shoppers.
+
+    `yardstick` says which page is better (default: `page_yardstick`).
 
     "labeled" tries `TRIALS` sets of `demos` written plans for the planner and keeps the set whose pages score best on
     the train shoppers. "bootstrap" lets the program teach itself: of each train page that scores above the mean before,
@@ -91,15 +94,16 @@ def compile_program(
     trained = [_seeded(r, seed) for r in choice.sample(list(train), min(limit_train, len(train)))]
     checked = [_seeded(r, seed) for r in choice.sample(list(dev), min(limit_dev, len(dev)))]
 
+    yardstick = yardstick or page_yardstick(program.parts.catalog)
     student = program.deepcopy()
     student.parts = replace(program.parts, deadline=max(PAGE_SECONDS, program.parts.deadline))
-    before = _measure(student, checked, start + BEFORE_SHARE * 60 * minutes, "before", tell)
+    before = _measure(student, yardstick, checked, start + BEFORE_SHARE * 60 * minutes, "before", tell)
     reserved = 1.25 * (time.monotonic() - start)
-    job = _Job(student, trained, demos, seed, _bar(before), ends - reserved, tell)
+    job = _Job(student, yardstick, trained, demos, seed, _bar(before), ends - reserved, tell)
     learned, notes = _LEARNERS[optimizer](job)
     compiled = student.deepcopy()
     load_state(compiled, dump_state(learned))
-    after = _measure(compiled, checked[: len(before)], ends, "after", tell)
+    after = _measure(compiled, yardstick, checked[: len(before)], ends, "after", tell)
     compiled.parts = program.parts
     compiled.version = f"compiled ({optimizer})"
     before = before[: len(after)]
@@ -115,15 +119,17 @@ def compile_program(
     }
     if len(after) < len(checked):
         notes.append(f"time for {len(after)} of {len(checked)} dev shoppers only")
-    provenance = made_with(program, [*trained, *checked])
-    return Compiled(compiled, before, after, params, provenance, _report(before, after, notes))
+    provenance = made_with(program, [*trained, *checked], metric=yardstick.name)
+    report = _report(before, after, [*yardstick.notes, *notes], label=yardstick.label)
+    return Compiled(compiled, before, after, params, provenance, report)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What a learner gets: the program, its train requests, and until when."""
+    """What a learner gets: the program, what to climb, its train requests, and until when."""
 
     program: TopDown
+    yardstick: Yardstick
     train: list[PageRequest]
     demos: int
     seed: int
@@ -145,7 +151,7 @@ def _labeled(job: _Job) -> tuple[TopDown, list[str]]:
         # LabeledFewShot on a whole program would give the planner's demonstrations to every predictor
         candidate.plan = dspy.LabeledFewShot(k=job.demos).compile(job.program.plan, trainset=part, sample=False)
         stage = f"set {trial + 1} of {TRIALS}"
-        scores = _measure(candidate, job.train, job.ends, stage, job.tell)
+        scores = _measure(candidate, job.yardstick, job.train, job.ends, stage, job.tell)
         if best is not None and len(scores) < len(job.train):
             return best[1], [f"time for {trial} of {TRIALS} sets of demonstrations only"]
         mean = fmean(score.total for score in scores)
@@ -165,7 +171,7 @@ def _bootstrap(job: _Job) -> tuple[TopDown, list[str]]:
         with redirect_stderr(stderr):
             job.tell("bootstrap", len(done), len(job.train))
 
-    metric = TeachingMetric(job.program.parts.catalog, on_score)
+    metric = TeachingMetric(job.program.parts.catalog, on_score, yardstick=job.yardstick)
     optimizer = dspy.BootstrapFewShot(
         metric=metric,
         metric_threshold=job.bar,
@@ -201,14 +207,19 @@ class _UntilLate(list[dspy.Example]):
 
 
 def _measure(
-    program: TopDown, requests: Sequence[PageRequest], ends: float, stage: str, tell: Progress
+    program: TopDown,
+    yardstick: Yardstick,
+    requests: Sequence[PageRequest],
+    ends: float,
+    stage: str,
+    tell: Progress,
 ) -> list[PageScore]:
     """Scores of the pages for `requests`, in order, the first in any case and the others until the time is up."""
     scores: list[PageScore] = []
     for request in requests:
         if scores and time.monotonic() > ends:
             break
-        scores.append(score_page(program.generate(request), request, program.parts.catalog))
+        scores.append(yardstick.score(program.generate(request), request))
         tell(stage, len(scores), len(requests))
     return scores
 
@@ -227,7 +238,9 @@ def _standard_error(differences: Sequence[float]) -> float:
     return stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else inf
 
 
-def _report(before: Sequence[PageScore], after: Sequence[PageScore], notes: Sequence[str]) -> str:
+def _report(
+    before: Sequence[PageScore], after: Sequence[PageScore], notes: Sequence[str], *, label: str = "page score"
+) -> str:
     """What a person should know, a line each; first whether it is better."""
     old, new = mean_scores(before), mean_scores(after)
     gain = new["total"] - old["total"]
@@ -241,7 +254,7 @@ def _report(before: Sequence[PageScore], after: Sequence[PageScore], notes: Sequ
     changes = [f"{name} {old[name]:.3f} -> {new[name]:.3f}" for name in new if name != "total" and name in old]
     return "\n".join(
         [
-            f"page score {old['total']:.3f} -> {new['total']:.3f} ({gain:+.3f}) on {len(after)} dev shoppers, "
+            f"{label} {old['total']:.3f} -> {new['total']:.3f} ({gain:+.3f}) on {len(after)} dev shoppers, "
             f"higher for {better} of them: {verdict}",
             ", ".join(changes),
             *notes,

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from genrec.catalog.items import Item
 from genrec.catalog.manifest import replacing, write_manifest
 from genrec.catalog.minilm import MINILM_SHA256
-from genrec.catalog.sample import catalog_path
 from genrec.evaluation.agreement import weighted_kappa
 from genrec.evaluation.features import Features
 from genrec.evaluation.forest import LEAF, Forest
-from genrec.evaluation.gold_judgments import Gold, load_gold
+from genrec.evaluation.gold_judgments import Gold, items_of, load_gold
 from genrec.evaluation.judges import CRITERIA, GOOD
 from genrec.evaluation.learned import (
     ARRAYS,
@@ -31,10 +30,9 @@ from genrec.evaluation.learned import (
     KIND,
     READER,
     CaseReader,
-    Scorer,
     judges_of,
-    scorer_arrays,
 )
+from genrec.evaluation.scorer import Scorer, scorer_arrays
 from genrec.optimizers.relevance_training import RANK, fit, platt, precise_threshold, raw_scores, write_network
 from genrec.programs import relevance
 from genrec.programs.relevance import CrossEncoderGate, item_text, probability, theme_text
@@ -59,22 +57,22 @@ class Learned(NamedTuple):
     kappa: float
 
 
-def graded_pairs(items: Mapping[str, Item]) -> list[tuple[str, str, float]]:
-    """(theme, item text, target) of relevance_graded.jsonl and relevance_gold.jsonl, which share no theme with gold."""
+def graded_pairs() -> list[tuple[str, str, float]]:
+    """(theme, item text, target) of sample items in relevance_graded.jsonl and relevance_gold.jsonl: no gold themes."""
+    items = items_of()
+    data = Path(str(files("genrec.optimizers"))) / "data"
     pairs = []
-    for row in _rows("relevance_graded.jsonl"):
+    for row in _lines(data / "relevance_graded.jsonl"):
         theme = f"{row['title']}: {', '.join(row['concepts'])}"
         pairs += [(theme, item_text(items[i]), TARGETS[grade]) for i, grade in row["grades"].items()]
-    for row in _rows("relevance_gold.jsonl"):
+    for row in _lines(data / "relevance_gold.jsonl"):
         pairs.append((row["theme"], item_text(items[row["item_id"]]), float(row["label"])))
     return pairs
 
 
-def train_reader(
-    items: Mapping[str, Item], gold: Gold, out: Path, *, epochs: float, minutes: float, seed: int, work: Path | None
-) -> None:
+def train_reader(gold: Gold, out: Path, *, epochs: float, minutes: float, seed: int, work: Path | None) -> None:
     """Train the cross-encoder of the item judge; calibrated on gold's dev themes. With `work` it can be resumed."""
-    pairs = graded_pairs(items)
+    pairs = graded_pairs()
     model, steps = fit(pairs, SHAPE, epochs, minutes, 32, 6e-4, seed, work)
     dev = gold.cases("item.relevance", "dev")
     logits = raw_scores(model, [(theme_text(c.case.theme), item_text(c.case.item)) for c in dev])
@@ -150,6 +148,8 @@ def learn(features: Sequence[Features], grades: NDArray[np.intp], groups: Sequen
 def best_cuts(predicted: NDArray[np.float32], grades: NDArray[np.intp]) -> tuple[float, ...]:
     """The three cuts, among 30 quantiles of the predictions, that make weighted kappa largest."""
     grid = np.unique(np.quantile(predicted, np.linspace(0.03, 0.97, 30)))
+    if len(grid) < 3:  # nothing to choose from: half-way between the grades
+        return (0.5, 1.5, 2.5)
     triples = itertools.combinations([float(x) for x in grid], 3)
     return max(triples, key=lambda cuts: weighted_kappa(grades, np.digitize(predicted, cuts)) or 0.0)
 
@@ -179,16 +179,23 @@ def _forest(rows: NDArray[np.float32], grades: NDArray[np.intp], seed: int) -> F
     return Forest(
         roots=starts.astype(np.int32),
         feature=np.concatenate([np.maximum(part.feature, 0) for part in parts]).astype(np.int16),
-        threshold=np.concatenate([part.threshold for part in parts]).astype(np.float32),
+        threshold=_rounded_down(np.concatenate([part.threshold for part in parts])),
         left=np.concatenate([moved(p.children_left, s) for p, s in zip(parts, starts, strict=True)]).astype(np.int32),
         right=np.concatenate([moved(p.children_right, s) for p, s in zip(parts, starts, strict=True)]).astype(np.int32),
         value=np.concatenate([part.value[:, 0, 0] for part in parts]).astype(np.float32),
     )
 
 
-def _rows(name: str) -> Iterator[dict[str, Any]]:
-    for line in files("genrec.optimizers").joinpath("data", name).read_text(encoding="utf-8").splitlines():
-        yield json.loads(line)
+def _rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """In 32 bits, such that the 32-bit features at most a threshold stay the same ones."""
+    nearest = thresholds.astype(np.float32)
+    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest).astype(np.float32)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip():
+            yield json.loads(line)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -199,19 +206,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, help="keep checkpoints here, and go on from them")
     parser.add_argument("--epochs", type=float, default=3.0)
     parser.add_argument("--minutes", type=float, default=20.0, help="most time for the cross-encoder")
-    parser.add_argument(
-        "--keep-reader", action="store_true", help="fit the forests only, on the cross-encoder in --out"
-    )
+    parser.add_argument("--keep-reader", action="store_true", help="fit the forests only; --out has the cross-encoder")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     gold = load_gold(given.gold)
-    own = given.gold / "catalog.jsonl" if given.gold else catalog_path()
-    text = (own if own.is_file() else catalog_path()).read_text(encoding="utf-8")
-    items = {i.item_id: i for i in map(Item.model_validate_json, filter(str.strip, text.splitlines()))}
     if not given.keep_reader:
         train_reader(
-            items,
             gold,
             given.out / READER,
             epochs=given.epochs,
@@ -219,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             seed=given.seed,
             work=given.work,
         )
-    train_judges(items, gold, given.out, seed=given.seed)
+    train_judges(items_of(given.gold), gold, given.out, seed=given.seed)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class MadeWith(Value):
     encoder: str = Field(description="fingerprint of the catalog's encoder")
     gate: str = Field(description="fingerprint of the relevance gate")
     threshold: float = Field(description="least P(relevant) that was shown")
-    judge: str = Field(description="the metric that was climbed")
+    judge: str = Field(description="the metric that was climbed; of judges, who they are and what they decide")
     training_set: str = Field(description="fingerprint of the train and dev requests and the written plans")
     lm: str = Field(description="language model name")
     catalog: str = Field(description="catalog fingerprint")
@@ -27,14 +27,14 @@ class MadeWith(Value):
         return {name: str(value) for name, value in self.model_dump().items()}
 
 
-def made_with(program: TopDown, requests: Sequence[PageRequest]) -> MadeWith:
-    """The names and fingerprints behind `program`, compiled on `requests`."""
+def made_with(program: TopDown, requests: Sequence[PageRequest], *, metric: str = METRIC) -> MadeWith:
+    """The names and fingerprints behind `program`, compiled on `requests` to climb `metric`."""
     parts = program.parts
     return MadeWith(
         encoder=parts.catalog.embedder.fingerprint,
         gate=gate_fingerprint(parts.relevance),
         threshold=parts.threshold,
-        judge=METRIC,
+        judge=metric,
         training_set=training_fingerprint(requests),
         lm=parts.model.name,
         catalog=parts.catalog.fingerprint,

@@ -1,17 +1,37 @@
 """The page metric as DSPy's optimizers call it: examples, a score with feedback, and traces worth teaching."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import dspy
 
 from genrec.catalog.store import Catalog
-from genrec.evaluation.page_metric import PageScore, relevance, score_page
+from genrec.evaluation.page_metric import METRIC, PageScore, relevance, score_page
 from genrec.page import Page, PageRequest, Section
 from genrec.programs.planning import title_problem
 
 Step = tuple[dspy.Predict, dict[str, Any], dspy.Prediction]
 """One entry of a DSPy trace: predictor, inputs, outputs."""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What compiling climbs."""
+
+    name: str
+    """Names the arithmetic, or the judges and what they decide; a compiled version carries it."""
+    score: Callable[[Page, PageRequest], PageScore]
+    """A page's total, and why it is not higher."""
+    label: str = "page score"
+    """What a report calls the total."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the numbers has to know, a line each."""
+
+
+def page_yardstick(catalog: Catalog) -> Yardstick:
+    """`score_page`: arithmetic over the page alone."""
+    return Yardstick(METRIC, lambda page, request: score_page(page, request, catalog))
 
 
 def examples(requests: Iterable[PageRequest]) -> list[dspy.Example]:
@@ -20,12 +40,19 @@ def examples(requests: Iterable[PageRequest]) -> list[dspy.Example]:
 
 
 class PageMetric:
-    """`score_page` as a DSPy metric; its answer compares like a number and carries the reason as `feedback`."""
+    """A yardstick as a DSPy metric; its answer compares like a number and carries the reason as `feedback`."""
 
-    def __init__(self, catalog: Catalog, on_score: Callable[[PageScore], None] = lambda score: None) -> None:
-        """`on_score` is called after every page."""
+    def __init__(
+        self,
+        catalog: Catalog,
+        on_score: Callable[[PageScore], None] = lambda score: None,
+        *,
+        yardstick: Yardstick | None = None,
+    ) -> None:
+        """`on_score` is called after every page. `yardstick` is `page_yardstick` when not given."""
         self._catalog = catalog
         self._on_score = on_score
+        self._yardstick = yardstick or page_yardstick(catalog)
 
     def __call__(
         self,
@@ -36,7 +63,7 @@ class PageMetric:
         pred_trace: list[Step] | None = None,
     ) -> dspy.Prediction:
         """Return dspy.Prediction(score, feedback); works for bootstrapping and for GEPA."""
-        score = score_page(prediction.page, example.request, self._catalog)
+        score = self._yardstick.score(prediction.page, example.request)
         self._on_score(score)
         return dspy.Prediction(score=score.total, feedback=score.reason)
 
@@ -49,10 +76,15 @@ class TeachingMetric(PageMetric):
     """
 
     def __init__(
-        self, catalog: Catalog, on_score: Callable[[PageScore], None] = lambda score: None, *, least: float = 0.5
+        self,
+        catalog: Catalog,
+        on_score: Callable[[PageScore], None] = lambda score: None,
+        *,
+        yardstick: Yardstick | None = None,
+        least: float = 0.5,
     ) -> None:
         """A section whose mean relevance is below `least` teaches nothing."""
-        super().__init__(catalog, on_score)
+        super().__init__(catalog, on_score, yardstick=yardstick)
         self._least = least
         self._taught: set[str] = set()
 

@@ -20,14 +20,14 @@ from genrec.programs.selection import LEAST_ITEMS, pick
 
 @dataclass(frozen=True)
 class Composer:
-    """From themes to the sections of one page. `describe` and `guard` are asked where there is an asker."""
+    """From themes to the sections of one page. `describe` and `guard`, if any, are asked where there is an asker."""
 
     catalog: Catalog
     policy: Policy
     ranker: Ranker
     filler: Filler
     describe: dspy.Predict
-    guard: dspy.Predict
+    guard: dspy.Predict | None
 
     def filled(
         self, asker: Asker | None, request: PageRequest, facts: str, themes: Sequence[Planned], notes: Notes

@@ -58,13 +58,13 @@ class Filler:
         self,
         asker: Asker | None,
         describe: dspy.Predict,
-        guard: dspy.Predict,
+        guard: dspy.Predict | None,
         request: PageRequest,
         facts: str,
         themes: Sequence[Planned],
         notes: Notes,
     ) -> list[Filled]:
-        """The stages between plan and rank for several themes at once. Without an asker no LM is involved."""
+        """The stages between plan and rank for several themes at once. No asker: no LM; no guard: rules only."""
         described = []
         for planned in themes:
             descriptor = self._finder.nearest_keywords(planned)
@@ -76,7 +76,7 @@ class Filler:
             described.append((planned, descriptor))
         found = self._finder.retrieve(request, described, depth=DEPTH * request.items_per_section)
         filled = [self._ruled(request, one, notes) for one in self._gated(found, notes)]
-        if asker is not None and not asker.model.small and not asker.down:
+        if guard is not None and asker is not None and not asker.model.small and not asker.down:
             filled = self._checked(asker, guard, request, facts, filled, notes)
         return filled
 

@@ -5,6 +5,7 @@ What a shop declares beats what words suggest; where nothing is declared, a doub
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from genrec.catalog.items import Item
@@ -19,6 +20,7 @@ from genrec.programs.policy_terms import (
     Pairing,
     Substance,
     affirmed,
+    composition,
     evidence,
     first,
     is_food,
@@ -66,11 +68,12 @@ class ShopPolicy:
         shopper = request.shopper
         declared = self._catalog_diets.union(*(map(_tag, item.dietary) for item in items))
         diets = sorted({normalise_diet(diet) for diet in shopper.diets} - PREFERENCES)
+        avoided = {*shopper.allergens, *noted_allergens(shopper.note)}
         disliked, pairings = dislikes(shopper.dislikes), active_pairings(request, title)
         rules: tuple[tuple[str, Callable[[Item], str]], ...] = (
             ("stock", stock),
             ("age", lambda item: age(item, shopper.age)),
-            ("allergen", lambda item: allergen(item, shopper.allergens)),
+            ("allergen", lambda item: allergen(item, avoided)),
             ("diet", lambda item: first(self._keeps(item, diet, declared) for diet in diets)),
             ("dislike", lambda item: dislike(item, disliked)),
             ("pairing", lambda item: pairing(item, pairings)),
@@ -89,7 +92,8 @@ def check_title(title: str, request: PageRequest) -> Verdict:
     """Whether a section may have this title; `item_id` of the verdict is the title."""
     shopper = request.shopper
     diets = [DIETS[name] for name in map(normalise_diet, sorted(shopper.diets)) if name in DIETS]
-    avoided = [terms.ALLERGENS[name] for name in _allergens(shopper.allergens) if name in terms.ALLERGENS]
+    allergens = {*shopper.allergens, *noted_allergens(shopper.note)}
+    avoided = [terms.ALLERGENS[name] for name in _allergens(allergens) if name in terms.ALLERGENS]
     limits = [g for g, limit in terms.AGE_LIMITS.items() if shopper.age is not None and shopper.age < limit]
     unfit = [g for p in active_pairings(request, title) for g in p.goods if g in terms.GOODS]
     found = (
@@ -127,6 +131,13 @@ def normalise_allergen(name: str, *, declared: bool = False) -> frozenset[str]:
     return frozenset(named) or frozenset({words} - {""})
 
 
+def noted_allergens(note: str) -> frozenset[str]:
+    """Give the allergens that a shopper's note names where it speaks of allergy, intolerance or coeliacs."""
+    told = (match.group() for match in terms.ALLERGIC.finditer(note))
+    named = {name for part in told for name in normalise_allergen(part) if name in terms.ALLERGENS}
+    return frozenset(named | ({"peanuts"} if "nuts" in named else set()))
+
+
 # The rules, each on its own: the reason to deny, or "".
 
 
@@ -139,8 +150,8 @@ def age(item: Item, years: int | None) -> str:
     """Deny by the declared age or, without one, by what the item is; an unknown age is an adult's."""
     if years is None:
         return ""
-    if item.min_age:
-        return f"for {item.min_age} and over" if years < item.min_age else ""
+    if least := _least_age(item):
+        return f"for {least} and over" if years < least else ""
     limits = ((goods, limit) for goods, limit in terms.AGE_LIMITS.items() if years < limit)
     return first(f"{goods} is for {limit} and over: {word}" for goods, limit in limits if (word := names(item, goods)))
 
@@ -189,12 +200,18 @@ def dislikes(texts: Iterable[str]) -> list[Lexicon]:
     parts = [p.replace("'", "") for text in texts for p in re.split(r"[,;/]|\b(?:and|or)\b", text[:300].lower())]
     phrases = [re.sub(r"^\s*(?:(?:no|any|all|the|i|hate|dont|like)\s+)+", "", part) for part in parts]
     kinds = [terms.KINDS[kind] for p in phrases if (kind := " ".join(tokens(p))) in terms.KINDS]
-    return [Lexicon(",".join(phrases)), *kinds]
+    return [*map(_disliked, phrases), *kinds]
 
 
 def dislike(item: Item, disliked: Iterable[Lexicon]) -> str:
-    """Deny a disliked thing in the title or the leaf category."""
-    word = first(lexicon.find(text) for lexicon in disliked for text in (item.title, item.leaf))
+    """Deny a disliked thing in the title, the leaf category or what is inside; a food only in food."""
+    texts = [item.title]
+    if is_food(item):
+        texts.append(composition(item.description))
+    elif not terms.INGESTED.search(_labels(item)):
+        disliked = [lexicon for lexicon in disliked if not terms.FOODS.find(lexicon.terms)]
+    found = (lexicon.find(text) for lexicon in disliked for text in texts)
+    word = first(found) or first(lexicon.find(item.leaf) for lexicon in disliked if not lexicon.safely(item.title))
     return f"disliked: {word}" if word else ""
 
 
@@ -207,8 +224,8 @@ def active_pairings(request: PageRequest, title: str) -> list[Pairing]:
 def pairing(item: Item, pairings: Iterable[Pairing]) -> str:
     """Deny goods that do not go with the occasion or the title."""
     for pair in pairings:
-        if pair.adults_only and item.min_age >= terms.ADULT:
-            return f"{pair.name}: for {item.min_age} and over"
+        if pair.adults_only and _least_age(item) >= terms.ADULT:
+            return f"{pair.name}: for {_least_age(item)} and over"
         if "human food" in pair.goods and is_food(item) and not terms.PET.find(_labels(item)):
             return f"{pair.name}: food for people"
         if word := first(names(item, goods) for goods in pair.goods if goods in terms.GOODS):
@@ -234,6 +251,17 @@ def _matched(pattern: re.Pattern[str], text: str) -> str:
 
 def _allergens(texts: Iterable[str]) -> list[str]:
     return sorted({name for text in texts for name in normalise_allergen(text)})
+
+
+@lru_cache(maxsize=1_000)
+def _disliked(phrase: str) -> Lexicon:
+    """Give what is disliked, but not what only looks like it (crab apples, for crab); its flavour is disliked too."""
+    safe = ",".join(food.named.safe for food in terms.FOODSTUFFS if food.named.find(phrase))
+    return Lexicon(phrase, ",".join(part for part in safe.split(",") if not terms.TASTES.search(part)))
+
+
+def _least_age(item: Item) -> int:
+    return item.min_age or terms.ADULT * bool(terms.ADULTS_ONLY.search(f"{item.title} . {item.description}"))
 
 
 def _labels(item: Item) -> str:

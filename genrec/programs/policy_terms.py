@@ -16,7 +16,7 @@ from genrec.catalog.items import Item
 LONGEST_TEXT = 6_000
 """Characters that are read of one text; an item's title and description fit."""
 
-_WORD = re.compile(r"[^\W_]+|[,;|()]")
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|[,;|()]")
 _NEGATORS = frozenset("no not never without non minus sans skip zero".split())
 _JOINERS = frozenset("or and nor".split())
 SPLITTERS = frozenset("with and plus on in".split())
@@ -151,7 +151,22 @@ def _substance(named: str, usual: str = "", safe: str = "", claims: str = "") ->
 _MEATS = (
     "beef, steak, lamb, mutton, pork, ham, bacon, gammon, veal, venison, chicken, turkey, duck, goose, rabbit, chorizo"
 )
-_MEAT_SAFE = (
+_VEGETABLES = "lentil, bean, chickpea, mushroom, jackfruit, vegetable, halloumi"
+_SWIMMERS = "tuna, salmon, swordfish, fish, cod, mackerel, trout, crab, prawn, shrimp, lobster, seafood"
+_DISHES = "burger, kebab, kofta, bolognese, ragu, lasagne, lasagna, pate, terrine, gyoza, rendang, stroganoff, shawarma"
+_MEAT_SAFE = ",".join(
+    (
+        _each("mock, faux, fake", _MEATS + ", meat, mince, sausage, burger, steak"),
+        _each(
+            "seitan, tempeh, tofu, jackfruit, quorn",
+            "burger, sausage, mince, meatball, jerky, steak, kebab, rib, bacon",
+        ),
+        _each(_VEGETABLES, _DISHES),
+        _each(_SWIMMERS, _DISHES + ", steak, sausage, meatball, meat"),
+        _each("soya, soy", "burger, sausage, mince, meatball, chunk"),
+        "",
+    )
+) + (
     "guinea pig, rabbits guinea pig, beef tomato, beefsteak tomato, beefsteak, lambs lettuce, "
     "duck sauce, hen of the wood, chicken of the wood, hot dog bun, hot dog roll, hot dog relish, "
     "burger bun, burger relish, burger sauce, burger seasoning, burger cheese, veggie burger, "
@@ -185,7 +200,8 @@ MEAT = _substance(
     "cassoulet, goulash, stroganoff, empanada, sausage roll, hunter stew, bigos, siu mai, shumai, "
     "soup dumpling, cornish pasty, feijoada, birria, carnitas, al pastor, barbacoa, cawl, "
     "massaman curry,",
-    safe="goat milk, goat cheese, goat gouda, goat butter, goat yogurt, goat kefir, goat curd, goat feta, "
+    safe="coconut meat, goats beard, goat milk, goat cheese, goat gouda, goat butter, goat yogurt, "
+    "goat kefir, goat curd, goat feta, "
     "kidney bean, pigeon pea, gungo pea, quail egg, lasagne sheet, lasagna sheet, white lasagne sauce, "
     "lasagne sauce, vegetable suet, wonton wrapper, serrano chilli, serrano pepper, "
     "jalapeno and serrano, bulgogi sauce, lamb sauce lettuce, turkish, rib celery, meat tenderiser, "
@@ -210,7 +226,8 @@ FISH = _substance(
     "gravlax, lox, bonito, dashi, roe, caviar, taramasalata, surimi, rollmop, bloater, fish sauce, "
     "nam pla, gefilte, cod liver oil, smoked trout, skate wing, sturgeon, rockfish, coley, whiting, "
     "grouper, mahi mahi, barramundi, seafood, isinglass, katsuobushi, bottarga, stockfish, saltfish, "
-    "brandade, sashimi",
+    "brandade, sashimi, unagi, ikura, tobiko, masago, mentaiko, bacalao, bacalhau, boquerones, bagoong, "
+    "patis, garum, colatura, ikan bilis, niboshi, lutefisk, surstromming",
     usual="infant milk, infant formula, follow on milk, first milk, growing up milk, worcestershire, "
     "caesar dressing, caesar salad, kimchi, sushi, nigiri, poke bowl, kedgeree, pad thai, "
     "thai curry paste, green curry paste, red curry paste, tapenade, puttanesca, laksa, nuoc cham, "
@@ -223,18 +240,19 @@ FISH = _substance(
 )
 CRUSTACEANS = _substance(
     "prawn, shrimp, crab, lobster, crayfish, langoustine, scampi, krill, crustacean, shellfish, "
-    "belacan, crawfish, seafood",
+    "belacan, belachan, terasi, udang, ebi, gamba, camaron, crawfish, seafood, seafood stick",
     usual="thai fish cake, tom yum, laksa, paella, surimi, sambal, har gow, bouillabaisse, gumbo, "
     "thai curry paste, green curry paste, red curry paste, thai green, thai red, kimchi, massaman, "
-    "shito, pad thai, crustacea",
-    safe="crab apple, crabapple,",
-    claims=VEGGIE_CLAIMS,
+    "shito, pad thai, crustacea, krupuk, kerupuk, bisque, cioppino",
+    safe="crab apple, crabapple, lobster mushroom,",
+    claims=VEGGIE_CLAIMS + ", shellfish free, crustacean free",
 )
 MOLLUSCS = _substance(
     "mussel, clam, oyster, scallop, squid, calamari, octopus, cuttlefish, whelk, cockle, abalone, "
-    "snail, escargot, mollusc, mollusk, periwinkle, shellfish, seafood, squid ink",
+    "snail, escargot, mollusc, mollusk, periwinkle, shellfish, seafood, squid ink, vongole, pulpo, "
+    "calamares, chipirones, conch, geoduck",
     usual="paella, bouillabaisse, frutti di mare",
-    safe="oyster mushroom, king oyster, oyster plant, oyster crackers, mushroom oyster sauce, "
+    safe="oyster mushroom, oyster leaf, king oyster, oyster plant, oyster crackers, mushroom oyster sauce, "
     "vegetarian oyster sauce, scalloped potato, scallop potato, clam shell, clamshell, scallop edge",
     claims=VEGGIE_CLAIMS,
 )
@@ -253,7 +271,8 @@ MILK = _substance(
     "gulab jamun, ras malai, peda, malai, makhani, white chocolate, milk chocolate, lactalbumin, "
     "leche, half and half, frappe, affogato, babybel, ploughmans, quesadilla, macaroni cheese, "
     "cornetto, choc ice, stracciatella, tetilla, cabrales, oaxaca, cotija, kajmak, twarog, "
-    "farmers cheese, sheeps milk, infant formula, follow on milk, crema",
+    "farmers cheese, sheeps milk, infant formula, follow on milk, crema, dahi, ayran, doogh, khoya, "
+    "mawa, rabri, shrikhand, smetana, fromage, queijo, burratina, stracchino, crescenza",
     usual="fishcake, fish cake, concha, melonpan, sweet bun, pistachio cream, nut cream, brittle, "
     "peanut brittle, biryani, tikka, tandoori, cottage pie, shepherds pie, fish pie, sausage roll, "
     "meatball, noodle pot, liverwurst, sweet roll, paratha, maamoul, chin chin, pie, drizzle, "
@@ -303,7 +322,7 @@ EGGS = _substance(
     "egg, omelette, omelet, frittata, mayonnaise, mayo, aioli, meringue, quiche, custard, hollandaise, "
     "bearnaise, tartare sauce, albumen, eggnog, advocaat, pavlova, egg noodle, carbonara, "
     "tortilla espanola, spanish omelette, scotch egg, zabaglione, kedgeree, lemon curd, shakshuka, "
-    "souffle, egg white, yolk, tamago, ovalbumin, matzo ball, tamagoyaki, lime curd",
+    "souffle, egg white, yolk, tamago, chawanmushi, ovalbumin, matzo ball, tamagoyaki, lime curd",
     usual="knish, concha, melonpan, sesame dressing, latke, croquette, pie, maamoul, chin chin, sufganiyot, "
     "stuffing, mandlen, pecan pie, pumpkin pie, drizzle, lemon slice, gluten free bread, "
     "gluten free white, gluten free loaf, mycoprotein, zurek, sweet roll, cake, cupcake, muffin, "
@@ -322,7 +341,8 @@ EGGS = _substance(
     "moussaka, lasagne, lasagna, key lime, pad thai, honey mustard dressing, yule log, "
     "celebration cake, marzipan fruit, royal icing, fondant fancy, icing sugar royal, burek, "
     "fried rice, nasi goreng, blue cheese dressing",
-    safe="lasagne sheet, tart apple, potato gnocchi, latke mix, pancake mix, somen noodle, zucchini noodle, "
+    safe="lasagne sheet, tart apple, potato gnocchi, ladys finger, latke mix, pancake mix, somen noodle, "
+    "zucchini noodle, "
     "flat doughnut peach, doughnut peach, ginger snap, eggplant, egg plant, easter egg, chocolate egg, "
     "creme egg, mini egg, egg free, egg replacer, egg cup, egg timer, egg hunt, egg decorating, "
     "egg dye, no egg, egg box, egg substitute, egg whisk, egg poacher, rice noodle, glass noodle, "
@@ -382,7 +402,7 @@ GLUTEN = _substance(
     "tempura, nugget, fish finger, schnitzel, pierogi, vareniki, pelmeni, perogie, gateau, sponge, "
     "tiramisu, ladyfinger, burger bun, wheatgerm, bran flake, lebkuchen, parkin, simnel, "
     "yorkshire pudding, toad in the hole, oatcake, flapjack, muesli, bourekas, burek, borek, mantou, "
-    "bao, gyoza wrapper",
+    "bao, gyoza wrapper, atta, maida, graham, trahana, fregola, matzoh",
     usual="nut roast, hoop, rice pop, all day breakfast, cottage pie, natto, stroganoff, sufganiyot, "
     "breakfast cereal, cornflake, corn flake, cereal, tart, toast, toastie, pie, pasty, cake, wrap, "
     "bun, roll, sandwich, cookie, gravy, stuffing, crumble, quesadilla, enchilada, burrito, "
@@ -408,7 +428,8 @@ GLUTEN = _substance(
     "marmite, yeast extract, brewers yeast, malted drink, truffle filled wafer, party food, pakora, "
     "spring roll wrapper, popper, tart case, snack mix, trail mix pretzel, chocolate finger, "
     "fajita kit, taco kit, burrito kit, enchilada kit",
-    safe="pickle spice, sweet and sour cabbage, pickled, gluten free, corn tortilla, rice noodle, "
+    safe=_each("cauliflower, courgette, courgetti, squash", "couscous, spaghetti, noodle, lasagne sheet, lasagna sheet")
+    + ", pickle spice, sweet and sour cabbage, pickled, gluten free, corn tortilla, rice noodle, "
     "glass noodle, mung bean noodle, sweet potato noodle, konjac noodle, kelp noodle, shirataki, "
     "rice vermicelli, rice paper roll, rice pasta, corn pasta, lentil pasta, chickpea pasta, "
     "pea pasta, quinoa pasta, bean pasta, rice cracker, prawn cracker, corn cracker, seed cracker, "
@@ -437,18 +458,19 @@ GLUTEN = _substance(
     claims="gluten free, coeliac, celiac, no gluten",
 )
 PEANUTS = _substance(
-    "peanut, groundnut, monkey nut, satay, arachis oil, goober, peanut butter",
+    "peanut, groundnut, monkey nut, satay, arachis oil, goober, peanut butter, kacang, cacahuete",
     usual="pad thai, massaman, mixed nut, trail mix, bombay mix, nut mix, kung pao, kare kare, party nut, "
     "gado gado, maafe, snack mix, bar mixture, nut bar, snickers, nut cluster, energy ball, chikki, "
     "bhel, dukkah",
     safe="peanut free",
-    claims="peanut free, nut free, no nut",
+    claims="peanut free, no peanut",
 )
 NUTS = _substance(
     "nut, almond, hazelnut, walnut, cashew, pistachio, pecan, macadamia, brazil nut, marzipan, "
     "frangipane, praline, nutella, gianduja, nougat, amaretti, amaretto, baklava, pesto, filbert, "
     "mixed nut, nut butter, gianduia, turron, torrone, bakewell, ground almond, orgeat, macaron, "
-    "romesco, nut milk, almond milk, kaju, badam, florentine, linzer, mandorla, noisette, financier, "
+    "romesco, gianduiotti, nocciola, noisettes, nut milk, almond milk, kaju, badam, florentine, linzer, "
+    "mandorla, noisette, financier, "
     "dukkah, muhammara, marron glace, ferrero, stollen, mandelbrot,",
     usual="colomba, gingerbread, trail mix, granola, muesli, muesli bar, energy ball, bombay mix, "
     "biryani nut, korma, mooncake, rocher, chocolate spread, truffle, boxed chocolate, chocolate box, "
@@ -472,7 +494,8 @@ NUTS = _substance(
 SOYA = _substance(
     "soya, soy, soybean, edamame, tofu, tempeh, miso, natto, tamari, shoyu, teriyaki, hoisin, "
     "soya lecithin, soy lecithin, okara, yuba, tvp, textured vegetable protein, bean curd, doenjang, "
-    "gochujang, ponzu, oyster sauce, black bean sauce, doubanjiang, ssamjang",
+    "gochujang, ponzu, oyster sauce, black bean sauce, doubanjiang, ssamjang, kinako, aburaage, inari, "
+    "kecap manis, tauco, tempe, soymilk, soyabean",
     usual="jerk, breadcrumb, bread, baguette, instant noodle, mini egg, chocolate egg, furikake, marinade, "
     "satay, jerky, soup powder, chocolate, ramen, gyoza, meat free, vegan burger, vegan mince, "
     "plant based, kung pao, chow mein, sushi, yakisoba, bulgogi, vegan, vegetarian sausage, "
@@ -482,7 +505,8 @@ SOYA = _substance(
     claims="soya free, soy free, no soya, no soy",
 )
 SESAME = _substance(
-    "sesame, tahini, hummus, houmous, halva, halvah, gomasio, zaatar, za atar, baba ganoush, "
+    "sesame, tahini, tahina, tehina, sesamum, simsim, gingelly, gomashio, hummus, houmous, halva, halvah, "
+    "gomasio, zaatar, za atar, baba ganoush, "
     "baba ghanoush, furikake, til, dukkah, benne, everything bagel, simit, goma",
     usual="dukkah, chakli, mithai, mole, zaatar, everything, crispbread, cracker, ssamjang, gochujang, "
     "marinade, kadayif, seaweed snack, falafel, burger bun, sushi, bagel, bibimbap, gyoza, kimbap, "
@@ -500,7 +524,7 @@ CELERY = _substance(
     safe="celery free, stock pot pan, rice stock",
 )
 MUSTARD = _substance(
-    "mustard, dijon",
+    "mustard, dijon, kasundi, moutarde, senf",
     usual="muhammara, dressing, marinade, ready meal, tikka, curry, sushi, aioli, sausage, piccalilli, "
     "bibimbap, vinaigrette, mayonnaise, salad dressing, honey dressing, macaroni cheese, cheese sauce, "
     "remoulade, pickle, curry powder, ham, barbecue sauce, coleslaw, caesar, sandwich filler, hot dog, "
@@ -524,7 +548,7 @@ SULPHITES = _substance(
     "prawn, shrimp, gherkin, sausage, dijon, desiccated coconut, horseradish, grape juice, molasses, "
     "jam, pickle, mulled",
     safe="wine glass, wine rack, wine gum",
-    claims="sulphite free, sulfite free, no added sulphite",
+    claims="sulphite free, sulfite free, no added sulphite, unsulphured, unsulfured",
 )
 ALCOHOL_DRINKS = _substance(
     "alcohol, alcoholic, beer, lager, ale, stout, pilsner, pils, ipa, best bitter, cider, perry, "
@@ -549,11 +573,12 @@ ALCOHOL_DRINKS = _substance(
     "bourbon cream, bourbon vanilla, chocolate bourbon, spirit level, festive spirit, "
     "christmas spirit, wine red colour, wine leaf, vine leaf, whisky tumbler, shot glass, "
     "hand rub alcohol, alcohol wipe, alcohol hand gel, rubbing alcohol, cetyl alcohol, gin rummy, "
-    "brandy snap, brandy butter, brandy sauce, for the sake, sake of, sake set, margarita pizza, "
+    "brandy snap, brandy butter, brandy sauce, 0 alcohol, 0.0 alcohol, for the sake, sake of, sake set, "
+    "margarita pizza, "
     "cider doughnut, cider donut, alcohol prep pad, martini glass, margarita glass, wine glass marker, "
     "beer bread mix, pinot noir glass, virgin mojito, virgin cocktail, cabernet franc grape, wine cork,",
     claims="alcohol free, non alcoholic, nonalcoholic, no alcohol, zero alcohol, dealcoholised, "
-    "dealcoholized, de alcoholised, 0 0 percent, mocktail, without alcohol, no and low",
+    "dealcoholized, de alcoholised, 0.0, mocktail, without alcohol, no and low",
 )
 _DISH_ALCOHOL = Lexicon(
     "beer batter, beer battered, rum raisin, rum and raisin, brandy sauce, brandy butter, tiramisu, "
@@ -562,7 +587,7 @@ _DISH_ALCOHOL = Lexicon(
     "bourguignon, worcestershire wine, rum ball, marinated in wine, cooking wine",
     "alcohol free vanilla extract",
 )
-ALCOHOL = Substance(ALCOHOL_DRINKS.named, ALCOHOL_DRINKS.usual + _DISH_ALCOHOL, Lexicon("halal alternative"))
+ALCOHOL = Substance(ALCOHOL_DRINKS.named, _DISH_ALCOHOL, Lexicon("halal alternative"))
 
 
 class Diet(NamedTuple):
@@ -608,7 +633,7 @@ DIETS: Mapping[str, Diet] = MappingProxyType(
             implied_by=frozenset({"vegan"}),
             allergens=frozenset({"milk"}),
         ),
-        "nut-free": Diet((NUTS, PEANUTS), claims=Lexicon("nut free"), allergens=frozenset({"nuts", "peanuts"})),
+        "nut-free": Diet((NUTS, PEANUTS), allergens=frozenset({"nuts", "peanuts"})),
         "halal": Diet((PORK, ALCOHOL), (MEAT, SLAUGHTER, CRUSTACEANS, MOLLUSCS), Lexicon("halal")),
         "kosher": Diet(
             (PORK, ALCOHOL, CRUSTACEANS, MOLLUSCS, _ODD_FISH),
@@ -648,26 +673,68 @@ NON_FOOD = Lexicon(
     "party and gift, christmas decoration, halloween decoration, easter decoration, diwali decoration, "
     "lunar new year decoration, lights and decoration, eid decoration, valentines gift, "
     "thanksgiving table, barbecue party, costume, school supply, school bag, wrapping paper, remedy, "
-    "home safety, bouquet, compost, houseplant, bath and skin, feeding gear, changing, small pet",
+    "home safety, yoga, linen, tablecloth, bedding, footwear, shoe, hat, jewellery, jewelry, glassware, barware, "
+    "drinkware, homeware, cushion, curtain, rug, towel, luggage, bouquet, compost, houseplant, "
+    "bath and skin, feeding gear, changing, small pet",
     safe="hot dog, corn dog, chilli dog, cats tongue, garden pea, garden vegetable, garden mint, "
     "garden salad, rice paper, kitchen garden, chocolate foil, foil wrapped, edible decoration, "
     "cake decoration, decoration sugar, chocolate and decoration, cook book chocolate, home baked",
 )
 
+INGESTED = re.compile(r"(?i)\b(?:health|medicine|pharmacy|remed\w+|vitamins?|supplements?)\b")
+"""Shelves of goods that are no food and are swallowed all the same."""
+
 PET = Lexicon(
     "pet, dog, cat, puppy, kitten, hamster, gerbil, guinea pig, bird food, aquarium, small pet, rabbit food",
     safe="hot dog, corn dog, chilli dog, cats tongue, black cat, raining cats and dogs, dog days",
 )
+_SAME = (
+    "aubergine, eggplant, brinjal",
+    "courgette, zucchini",
+    "coriander, cilantro, dhania",
+    "rocket, arugula, rucola",
+    "spring onion, scallion, green onion, salad onion",
+    "beetroot, beet",
+    "swede, rutabaga",
+    "chickpea, garbanzo",
+    "sweetcorn, corn on the cob, corn kernel",
+    "mangetout, snow pea",
+    "broad bean, fava bean, fava",
+    "pepper, capsicum, bell pepper",
+    "chilli, chili, chile",
+    "liquorice, licorice",
+    "prawn, shrimp",
+    "peanut, groundnut",
+    "yoghurt, yogurt",
+    "gherkin, cornichon, dill pickle",
+)
 KINDS: Mapping[str, Lexicon] = MappingProxyType(
     {
+        **{" ".join(tokens(name)): Lexicon(names) for names in _SAME for name in names.split(",")},
+        "nut": Lexicon(f"{NUTS.named.terms},peanut", NUTS.named.safe),
+        "cheese": Lexicon(
+            "cheese, cheddar, mozzarella, parmesan, feta, brie, camembert, gouda, edam, emmental, gruyere, halloumi, "
+            "ricotta, mascarpone, paneer, stilton, roquefort, gorgonzola, manchego, provolone, burrata, pecorino, "
+            "cheesecake, fondue, raclette, comte, grana padano",
+            "cheese plant, cheese board, cheese knife",
+        ),
         "meat": MEAT.named,
         "pork": PORK.named,
         "fish": FISH.named,
         "seafood": FISH.named + CRUSTACEANS.named + MOLLUSCS.named,
         "shellfish": CRUSTACEANS.named + MOLLUSCS.named,
         "alcohol": ALCOHOL_DRINKS.named,
+        "offal": Lexicon("offal, liver, kidney, tripe, haggis, sweetbread", "kidney bean"),
     }
 )
+"""What a disliked kind stands for, and the other names of one thing."""
+FOODSTUFFS = (MEAT, *ALLERGENS.values())
+FOODS = Lexicon(
+    ",".join(lexicon.terms for lexicon in (*KINDS.values(), *(s.named for s in FOODSTUFFS)))
+    + ", olive, mushroom, onion, garlic, tomato, banana, bean, cabbage, sprout, spinach, avocado, marmite"
+)
+"""Disliked to eat, so not in goods that nobody eats: no shopper who dislikes olives means olive-green towels."""
+TASTES = re.compile(r"flavou?r|season|style|less|mock|rub|salt|spice")
 
 ADULT = 18
 GOODS: Mapping[str, Substance] = MappingProxyType(
@@ -677,7 +744,7 @@ GOODS: Mapping[str, Substance] = MappingProxyType(
         "tobacco": _substance(
             "tobacco, cigarette, cigar, cigarillo, vape, vaping, e cigarette, e liquid, nicotine, snus, "
             "rolling paper, hookah, shisha",
-            safe="nicotine patch, nicotine gum, chocolate cigarette, cigar box guitar",
+            safe="nicotine patch, nicotine gum, chocolate cigarette, candy cigarette, cigar shaped, cigar box guitar",
         ),
         "knives": _substance(
             "knife, cleaver, machete, axe, utility blade, razor blade, scalpel, multi tool, box cutter, "
@@ -693,7 +760,10 @@ GOODS: Mapping[str, Substance] = MappingProxyType(
         ),
         "gambling": _substance("lottery, scratch card, scratchcard, betting, casino", safe=""),
         "adult goods": _substance(
-            "condom, lubricant, vibrator, lingerie, sex toy", safe="bike lubricant, chain lubricant"
+            "condom, lubricant, vibrator, lingerie, sex, sexy, sex toy, erotic, erotica, fetish, bondage, "
+            "kinky, strip poker, "
+            "drinking game, beer pong, adult toy, adult game",
+            safe="bike lubricant, chain lubricant",
         ),
         "energy drinks": _substance(
             "energy drink, energy shot, caffeine energy, energy gel with caffeine, pre workout"
@@ -702,12 +772,13 @@ GOODS: Mapping[str, Substance] = MappingProxyType(
             "medicine, paracetamol, acetaminophen, ibuprofen, aspirin, naproxen, codeine, painkiller, "
             "antihistamine, cetirizine, loratadine, decongestant, cough syrup, cough mixture, loperamide, "
             "laxative, senna, antacid, diphenhydramine, sleeping tablet, sleep tablet, cold and flu capsule, "
-            "cold and flu sachet, migraine, worming tablet, melatonin, hay fever tablet, pain relief, "
+            "cold and flu sachet, cold and flu liquid, cold and flu syrup, cold and flu relief, dextromethorphan, "
+            "doxylamine, pseudoephedrine, migraine, worming tablet, melatonin, hay fever tablet, pain relief, "
             "sleep aid",
             safe="medicine ball, medicine cabinet, toy medicine",
         ),
         "flames": _substance(
-            "candle, tealight, match box, matches, lighter, firelighter, sparkler, incense",
+            "candle, tealight, tea light, match box, matches, lighter, firelighter, sparkler, incense",
             safe="birthday candle, cake candle, led candle, flameless candle, candlelight, number candle, "
             "lighter meal, lighter lunch",
         ),
@@ -726,6 +797,15 @@ GOODS: Mapping[str, Substance] = MappingProxyType(
     }
 )
 """What the pairings and the age limits name; found in titles and categories."""
+EDIBLE = frozenset({"alcohol", "leaven"})
+PACKED = re.compile(
+    r"(?i)\b(?:gifts?|hampers?|set|kit|basket|bottles?|cans?|drinks?|tasting|miniatures?|abv)\b|\d\s?(?:cl|ml|l|litres?)\b"
+)
+"""In the title of goods that are no food, a sign that there may be a drink with them."""
+ADULTS_ONLY = re.compile(
+    r"(?i)\b(?:adults only(?=\W*$|[.,;:!)])|(?:over[- ]|strictly )18s?\b|18 (?:and|or) over|18\s*\+)"
+    r"(?!\s*(?:m|months?|pieces?|pcs|cm|g|ml)\b)"
+)
 
 AGE_LIMITS: Mapping[str, int] = MappingProxyType(
     {
@@ -757,7 +837,11 @@ _CHILD = Lexicon(
     "children birthday, children party, toddler party, toddler birthday, small guest, party bag, "
     "pass the parcel, back to school, school run, school lunch, school bag, schoolbag, lunchbox, "
     "baby shower, new baby, newborn, christening, first birthday, teddy bears picnic, childrens, "
-    "nursery, first day kit, trick or treater",
+    "nursery, first day kit, trick or treater, little one, kindergarten, preschool, playgroup, playdate, "
+    "kids table, school disco, first communion,"
+    + _each("1st, 2nd, 3rd, 4th, 5th, 6th, 7th, 8th, 9th, 10th, 11th, 12th, 13th", "birthday")
+    + ","
+    + _each("second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth, eleventh, twelfth", "birthday"),
     safe="teach children",
 )
 PAIRINGS: tuple[Pairing, ...] = (
@@ -988,8 +1072,17 @@ def is_food(item: Item) -> bool:
 
 
 def names(item: Item, goods: str) -> str:
-    """Give the word by which the title or the categories name some GOODS."""
-    return evidence(item, [GOODS[goods]], described=False)
+    """Give the word by which the title or the categories name some GOODS; for medicine, the description too.
+
+    On a shelf of things that are no food, a title's wine is a colour or a use (glasses), unless it may be in the pack.
+    """
+    substance, shelf = GOODS[goods], item.leaf if NON_FOOD.find(item.leaf) else " . ".join(item.categories)
+    goods_only = NON_FOOD.find(shelf) and not PET.find(shelf) and not PACKED.search(f"{item.title} . {shelf}")
+    if goods in EDIBLE and goods_only and not any(affirmed(substance, text) for text in item.categories):
+        parts = re.split(r"[,;|()&\d]|\b(?:and|with|for|in|of)\b", item.title) if goods == "alcohol" else ()
+        found = ((words, match) for words in map(tokens, parts) for match in substance.named.matches(words))
+        return first(match.term for words, match in found if words[match.start :] == tokens(match.term))
+    return evidence(item, [substance], described=goods == "medicine" and not is_food(item) and not PET.find(shelf))
 
 
 def evidence(item: Item, substances: Iterable[Substance], claims: Lexicon = NO_CLAIM, *, described: bool = True) -> str:
@@ -999,11 +1092,14 @@ def evidence(item: Item, substances: Iterable[Substance], claims: Lexicon = NO_C
     title or a category makes a claim (vegan, alcohol-free).
     """
     said = composition(item.description) if described else ""
+    title, stated = spelled(item.title), statements(item.description, vegan=bool(claims.terms))
     for substance in substances:
-        exempt = any(_claimed(substance, c, claims) for c in item.categories if "and" not in tokens(c))
-        claimed = _claimed(substance, item.title, claims)
+        exempt = _claimed(substance, stated, claims) or any(
+            _claimed(substance, c, claims) for c in item.categories if "and" not in tokens(c)
+        )
+        claimed = _claimed(substance, title, claims)
         usual = said.count(",") >= LISTED or not _claimed(substance, said, claims)
-        if word := "" if exempt else affirmed(substance, item.title, claims, usual=usual):
+        if word := "" if exempt else affirmed(substance, title, claims, usual=usual):
             return word
         if not claimed and (word := affirmed(substance, said, claims, usual=False, title=False)):
             return word
@@ -1029,20 +1125,53 @@ def affirmed(
 @lru_cache(maxsize=4_000)
 def composition(description: str) -> str:
     """Keep what a description says is inside, not what may be, nor what the thing is good for."""
-    text = TRACES.sub(" ", description)
+    text = spelled(TRACES.sub(" ", description))
     if INGREDIENTS.search(text) or text.count(",") >= max(LISTED, len(text.split()) / 4):
         return text
-    return " . ".join(
-        USES.split(part, maxsplit=1)[0] for part in re.split(r"[.!?;]+\s", text) if not ADVICE.match(part)
-    )
+    return " . ".join(USES.split(part, maxsplit=1)[0] for part in SENTENCE.split(text) if not ADVICE.match(part))
 
 
+def spelled(text: str) -> str:
+    """Write "free from milk, egg and nuts" as "milk free egg free nuts free", which a Lexicon reads."""
+    return ABSENT.sub(lambda match: " ".join(f"{name} free" for name in _NAME.findall(match[1])), text)
+
+
+@lru_cache(maxsize=4_000)
+def statements(description: str, *, vegan: bool) -> str:
+    """Give what sentences say that say nothing else: "Contains no soya", "Gluten and egg free".
+
+    They speak of the whole item, as a declaration does. `vegan` keeps "Suitable for vegans." as one.
+    """
+    found = [part for part in SENTENCE.split(description) if len(part) < 200 and _STATEMENT.fullmatch(part)]
+    free = [f"{name} free" for part in found for name in _NAME.findall(part)]
+    return " . ".join(free + (found if vegan else []))
+
+
+SENTENCE = re.compile(r"[.!?;]+(?:\s|$)")
+_AVOIDED = sorted({*ALLERGEN_NAMES, "meat", "pork", "alcohol", "honey", "gelatine", "gelatin"}, key=len, reverse=True)
+_ONE = rf"\b(?:{'|'.join(_AVOIDED).replace(' ', '[ -]')})(?:e?s)?\b"
+_NAME = re.compile(f"(?i){_ONE}")
+_NAMES = rf"{_ONE}(?:(?:\s*,\s*{_ONE})*\s*,?\s*(?:\band\b|\bor\b|\bnor\b|&)\s*{_ONE})?"
+_NONE_OF = rf"\b(?:free\s+(?:from|of)|contains?\s+no|without|no)\s+(?:any\s+)?({_NAMES})"
+ALLERGIC = re.compile(
+    rf"(?i)(?:{_ONE}\s*,\s*)*[^,.;!?]*\b(?:allerg\w+|anaphyla\w+|intoleran\w+|coeliacs?|celiacs?)\b[^,.;!?]*"
+    rf"(?:,\s*(?:and\s+|or\s+)?{_ONE}(?:\s+(?:and|or)\s+{_ONE})?\s*(?=[,.;!?]|$))*"
+)
+"""The part of a note that says what may not be eaten: "egg, milk and nut allergies", not the "eats fish" after it."""
+ABSENT = re.compile(rf"(?i){_NONE_OF}(?=\s*(?:[.,;:!?)]|$|(?:and|but|with|so|for|in|made|at all)\b))")
+_STATEMENT = re.compile(
+    rf"(?i)(?:{_NONE_OF}|{_NAMES}[\s-]+free\b|(?:it|is|are|this|and|also|made|100%|certified|naturally|completely|"
+    r"suitable for|vegans?|vegetarians?|plant[ -]based)\b|[\s,&])+"
+)
 LISTED = 5
 """So many commas make a description a list of ingredients."""
 INGREDIENTS = re.compile(r"(?i)\bingredients?\s*:|\bcontains\b\s*:")
-TRACES = re.compile(r"(?i)\b(?:may (?:also )?contain|traces of|processed in|made in a (?:factory|facility))\b[^.;]*")
+TRACES = re.compile(
+    r"(?i)(?<!\bno )\b(?:may (?:also )?contain|traces of|processed in|made in a (?:factory|facility))\b[^.;]*"
+)
 USES = re.compile(
-    r"(?i)\b(?:for|to|serves?|served|serving|nice|goes|pairs?|great|best|alongside|beside|next to|"
+    r"(?i)\b(?:for(?!\s+(?:\w+\s+)?(?:minute|hour|day|week|month|year)s?\b)|"
+    r"to|serves?|served|serving|nice|goes|pairs?|great|best|alongside|beside|next to|"
     r"under|over|like|instead|perfect|ideal|lovely|than|into|before|after|when|"
     r"until|such as|as|at|used|beloved|partner|notes?|suits?|good)\b"
 )

@@ -125,7 +125,9 @@ class PairNetwork:
         """Return the states of each text after the lower layers, float32 (tokens, dim)."""
         import torch
 
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))] if texts else []
+        # no tokenizer takes half a surrogate pair
+        sound = [text.encode("utf-8", "replace").decode() for text in texts]
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(sound)] if texts else []
         found: dict[int, torch.Tensor] = {}
         with torch.inference_mode():
             for rows in _batches([len(row) for row in ids]):

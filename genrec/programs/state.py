@@ -53,6 +53,14 @@ def packaged_state() -> dict[str, Any]:
     return state
 
 
+def packaged_predictor(name: str, signature: type[dspy.Signature]) -> dspy.Predict:
+    """One predictor as the packaged program has it, e.g. its `guard`, without the program."""
+    predictor = dspy.Predict(signature)
+    state = packaged_state()["predictors"][name]
+    predictor.signature, predictor.demos, predictor.config = _read_predictor(name, predictor, state)
+    return predictor
+
+
 def _dump_predictor(predictor: dspy.Predict) -> dict[str, Any]:
     signature = predictor.signature
     return {

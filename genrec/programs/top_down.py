@@ -48,6 +48,8 @@ class Parts:
     filler: Filler
     threshold: float
     deadline: float
+    lm_guard: bool
+    """Whether a large LM is asked as a guard, after the rules."""
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """The same parts: DSPy's optimizers copy programs often, and a catalog is large."""
@@ -67,11 +69,13 @@ class TopDown(dspy.Module):
         ranker: Ranker | None = None,
         threshold: float | None = None,
         deadline: float | None = None,
+        lm_guard: bool = True,
     ) -> None:
         """Compose the program from its parts; each has a default that works offline.
 
         `threshold` is the least P(relevant) that is shown (default: the gate's own). `deadline` is how many seconds a
-        page may spend on the LM. The program starts with the packaged demonstrations.
+        page may spend on the LM. `lm_guard` lets a large LM remove what the rules allowed; whether it is any good at
+        that, evaluation/guard.py knows. The program starts with the packaged demonstrations.
         """
         super().__init__()
         model = lm or open_lm()
@@ -89,6 +93,7 @@ class TopDown(dspy.Module):
             filler=Filler(catalog, relevance, policy, least),
             threshold=least,
             deadline=model.deadline if deadline is None else deadline,
+            lm_guard=lm_guard,
         )
         self.plan = dspy.Predict(ThemePlanner)
         self.describe = dspy.Predict(ItemDescriber)
@@ -108,7 +113,8 @@ class TopDown(dspy.Module):
         facts = shopper_facts(request, parts.catalog)
         groups = parts.gatherer.gather(request, limit=2 * request.sections + RESERVE)
         themes = self._planned(asker, request, groups, facts, notes)
-        composer = Composer(parts.catalog, parts.policy, parts.ranker, parts.filler, self.describe, self.guard)
+        guard = self.guard if parts.lm_guard else None
+        composer = Composer(parts.catalog, parts.policy, parts.ranker, parts.filler, self.describe, guard)
         sections, short = composer.filled(asker, request, facts, themes, notes)
         sections = composer.completed(sections, short, groups, request, notes)
         return dspy.Prediction(

@@ -23,6 +23,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         _try("relevance gate", _gate),
         _try("catalog", lambda: _catalog(settings)),
         _try("registry", lambda: _registry(settings)),
+        _try("guard", lambda: _guard(settings)),
     ]
 
 
@@ -80,3 +81,22 @@ def _registry(settings: Settings) -> str:
     found = registry.versions(place)
     champion = next((f", champion is version {v.number}" for v in found if "champion" in v.aliases), "")
     return f"{place.uri}: {len(found)} versions{champion}"
+
+
+def _guard(settings: Settings) -> str:
+    """Who says what may not be shown: the rules, and the LM if it has earned it."""
+    from genrec.catalog.store import Catalog
+    from genrec.evaluation.agreement import bars_of, standing
+    from genrec.evaluation.cards import card_of, read_cards
+    from genrec.evaluation.guard import lm_guard
+    from genrec.evaluation.rule_judges import PolicyJudge
+    from genrec.programs.policy import ShopPolicy
+    from genrec.serving.opening import open_model, open_program
+
+    cards = read_cards(settings.home, bars_of(settings.judge_bars))
+    rules = f"policy rules ({standing(card_of(PolicyJudge(ShopPolicy()), cards))})"
+    if open_model(settings).small:
+        return f"{rules} alone; a small LM is not asked"
+    program = open_program(settings, Catalog.open(settings.catalog, embedder=settings.embedder, home=settings.home))
+    lm = lm_guard(program, settings)
+    return f"{rules}, then the LM ({lm.because})" if lm.asked else f"{rules} alone; the LM is not asked: {lm.because}"

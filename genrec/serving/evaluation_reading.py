@@ -18,6 +18,10 @@ from genrec.evaluation.results import Difference, EvaluationReport, Metric, Prog
 KEYS_PER_GROUP = 2
 """Most metrics of a group whose differences are drawn. All of them are in the HTML report's table of differences."""
 
+SCORE = "judge.score"
+"""All judges that may decide, as one number."""
+ALWAYS = ("recall", "ndcg_2d", "recall_new", "ndcg_2d_new", SCORE)
+"""Metrics whose differences are always shown."""
 JUDGED = "judge."
 """What the name of a metric begins with when a judge said it; the criterion follows."""
 
@@ -64,7 +68,7 @@ def advisory(report: EvaluationReport, metric: Metric) -> str:
 
     A judged metric decides when its criterion has a card, and every card of it has earned to.
     """
-    if not metric.name.startswith(JUDGED):
+    if not metric.name.startswith(JUDGED) or metric.name == SCORE:  # the score is of those that decide
         return ""
     cards = [card for card in report.judges if card.criterion == metric.name.removeprefix(JUDGED)]
     if not cards:
@@ -102,11 +106,18 @@ def key_metrics(report: EvaluationReport) -> list[Metric]:
     """Metrics whose differences to show first: up to KEYS_PER_GROUP a group, those that may decide before advice."""
     compared = {difference.metric for difference in report.differences}
     usable = [m for m in report.metrics if m.name in compared and m.higher_is_better is not None]
+    usable = [m for m in usable if m.name in ALWAYS or _moves(report, m)]
     chosen: set[str] = set()
     for _, members in by_group(usable):
         ranked = sorted(members, key=lambda metric: bool(advisory(report, metric)))
         chosen.update(metric.name for metric in ranked[:KEYS_PER_GROUP])
+        chosen.update(metric.name for metric in members if metric.name in ALWAYS)
     return [metric for metric in usable if metric.name in chosen]
+
+
+def _moves(report: EvaluationReport, metric: Metric) -> bool:
+    """Whether any two programs differ for any shopper."""
+    return any(d.wins or d.losses for d in report.differences if d.metric == metric.name)
 
 
 def decimals(report: EvaluationReport, metric: Metric) -> int:

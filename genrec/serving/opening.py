@@ -1,24 +1,45 @@
 """From settings to a program that is ready to generate."""
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from genrec import registry
 from genrec.catalog.store import Catalog
-from genrec.lm.connect import open_lm
+from genrec.evaluation.guard import guard_if_earned
+from genrec.lm.connect import LanguageModel, open_lm
+from genrec.page import Shopper
+from genrec.programs.baselines import BASELINES, open_baseline
 from genrec.programs.ranking import load_ranker
 from genrec.programs.relevance import CosineRelevance
-from genrec.programs.top_down import TopDown
+from genrec.programs.top_down import PageGenerator, TopDown
 from genrec.settings import Settings
 
+if TYPE_CHECKING:
+    from genrec.optimizers.page_metric_adapter import Yardstick
 
-def open_program(settings: Settings, catalog: Catalog) -> TopDown:
+
+def open_model(settings: Settings) -> LanguageModel:
+    """The LM that `settings` name.
+
+    Raises:
+        GenrecError: it cannot be had; the message says why.
+
+    """
+    return open_lm(settings.lm, api_base=settings.api_base, adapter=settings.lm_adapter, timeout=settings.lm_timeout)
+
+
+def open_program(settings: Settings, catalog: Catalog, *, tell: Callable[[str], None] = lambda said: None) -> TopDown:
     """The program version, the LM, the gate and the ranker that `settings` name, on `catalog`.
+
+    `tell` is told when the LM is not asked as a guard because it has not earned that.
 
     Raises:
         GenrecError: one of them cannot be had; the message says which and what to do.
 
     """
-    lm = open_lm(settings.lm, api_base=settings.api_base, adapter=settings.lm_adapter, timeout=settings.lm_timeout)
+    lm = open_model(settings)
     cosine = CosineRelevance(catalog.embedder) if settings.relevance == "cosine" else None
-    return registry.load(
+    program = registry.load(
         settings.model,
         catalog,
         lm,
@@ -28,3 +49,50 @@ def open_program(settings: Settings, catalog: Catalog) -> TopDown:
         deadline=settings.lm_deadline,
         settings=registry.RegistrySettings.at(settings.home, settings.tracking_uri),
     )
+    guard_if_earned(program, settings, tell=tell)
+    return program
+
+
+def open_generator(
+    settings: Settings,
+    catalog: Catalog,
+    interactions: Callable[[], Sequence[Shopper]],
+    *,
+    tell: Callable[[str], None] = lambda said: None,
+) -> PageGenerator:
+    """What `settings.model` names: a version of the page program, or a baseline; `als` learns from `interactions`.
+
+    Raises:
+        GenrecError: it cannot be had; the message says why.
+
+    """
+    name = settings.model
+    if name not in BASELINES:
+        return open_program(settings, catalog, tell=tell)
+    return open_baseline(
+        name,
+        catalog,
+        lm=open_model(settings) if name == "one-prompt" else None,
+        interactions=interactions() if name == "als" else (),
+        relevance=CosineRelevance(catalog.embedder) if settings.relevance == "cosine" else None,
+        ranker=load_ranker(settings.ranker, catalog) if settings.ranker else None,
+        threshold=settings.threshold,
+    )
+
+
+def open_yardstick(settings: Settings, catalog: Catalog) -> "Yardstick":
+    """What the judges that may decide say of a page, for compile to climb.
+
+    Raises:
+        SettingsError: no judge may decide; the message says why of each.
+        ModelFileError: the learned judges are missing or damaged.
+
+    """
+    from genrec.evaluation.agreement import bars_of
+    from genrec.evaluation.cards import read_cards
+    from genrec.optimizers.judged_metric import judged_yardstick
+    from genrec.serving.judging import judges_of
+
+    cards = read_cards(settings.home, bars_of(settings.judge_bars))
+    judges = judges_of(settings, catalog, "learned")
+    return judged_yardstick(judges, cards, catalog, unproven=settings.unproven_judges)

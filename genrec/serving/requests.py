@@ -40,6 +40,12 @@ def find_shopper(name: str) -> Shopper:
     raise RequestError(f"{where}: no single shopper {wanted!r} among {len(people)} ({some}); {remedy}")
 
 
+def everyone_beside(name: str) -> list[Shopper]:
+    """All shoppers of the file that `name` (see `find_shopper`) is in, or of the sample."""
+    file = name.partition("#")[0]
+    return read_shoppers(Path(file) if os.path.isfile(file) else shoppers_path())
+
+
 def parse_objective(text: str) -> Objective:
     """An objective from NAME or NAME=WEIGHT.
 

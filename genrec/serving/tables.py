@@ -17,6 +17,8 @@ from genrec.serving.page_html import clean
 if TYPE_CHECKING:
     from genrec.catalog.builder import Written
     from genrec.catalog.store import Catalog
+    from genrec.evaluation.agreement import JudgeCard
+    from genrec.evaluation.bootstrap import Interval
     from genrec.optimizers.compile import Compiled
     from genrec.registry import Version
 
@@ -77,19 +79,47 @@ def print_versions(found: "Sequence[Version]") -> None:
             ", ".join(v.aliases) or "-",
             f"{v.created_at:%Y-%m-%d %H:%M}",
             v.facts.get("optimizer", "-"),
+            v.facts.get("judge", "-").partition(" ")[0],
             v.facts.get("score_before", "-"),
             v.facts.get("score_after", "-"),
             v.facts.get("lm", "-"),
         )
         for v in found
     ]
-    _print(("version", "aliases", "created (UTC)", "optimizer", "before", "after", "lm"), rows)
+    _print(("version", "aliases", "created (UTC)", "optimizer", "metric", "before", "after", "lm"), rows)
 
 
 def print_compiled(compiled: "Compiled", version: "Version") -> None:
     """What a compile learned and which version it became."""
     Console().print(Text(compiled.report))
     Console().print(Text(f"registered {version.uri} ({', '.join(version.aliases) or 'no alias'})"))
+
+
+def print_cards(cards: "Sequence[JudgeCard]") -> None:
+    """What each judge's word is worth, beside the ceiling and its bar."""
+    rows = [
+        (
+            card.criterion,
+            card.judge,
+            card.cases,
+            *(_interval(value) for value in (card.agreement.kappa, card.agreement.auc)),
+            *(_rate(value) for value in (card.agreement.true_positive_rate, card.agreement.true_negative_rate)),
+            _rate(card.ceiling),
+            f"{card.bar:.2f}",
+            "decides" if card.earned else "advisory",
+        )
+        for card in cards
+    ]
+    header = ("criterion", "judge", "cases", "weighted kappa", "AUC", "TPR", "TNR", "ceiling", "bar", "")
+    _print(header, rows)
+
+
+def _interval(value: "Interval | None") -> str:
+    return "-" if value is None else str(value)
+
+
+def _rate(value: "Interval | None") -> str:
+    return "-" if value is None else f"{value.value:.2f}"
 
 
 def print_diagnosis(findings: Sequence[Finding]) -> None:

@@ -20,7 +20,7 @@ from genrec.page import PageRequest, Theme
 from genrec.programs.asking import Asker
 from genrec.programs.facts import shopper_facts
 from genrec.programs.guardrails import check_with_lm
-from genrec.programs.state import dump_state, load_state
+from genrec.programs.state import dump_state, load_state, packaged_predictor
 from genrec.signatures import GuardrailCheck
 from genrec.signatures import judges as signatures
 from genrec.signatures.judges import DATA, QUESTIONS, ItemGrade, PageCoverage, SectionClarity
@@ -280,7 +280,7 @@ class TestGuardrail:
 
     def test_it_is_asked_as_the_page_program_asks(self) -> None:
         judged, guarded = large([answer(deny=[2])]), large([answer(deny=[2])])
-        predictor = dspy.Predict(GuardrailCheck)
+        predictor = packaged_predictor("guard", GuardrailCheck)
         LMJudge(judged, "guardrail.allowed", ITEMS).judge([GuardrailCase(CHILD, "Supper tonight", ITEMS["wine"])])
         facts = shopper_facts(CHILD, type("Shelf", (), {"items": ITEMS}))
         asker = Asker(guarded, deadline=30.0)
@@ -289,7 +289,7 @@ class TestGuardrail:
         assert (mine.system, mine.messages) == (theirs.system, theirs.messages)
 
     def test_a_compiled_guard_can_be_measured(self) -> None:
-        guard = dspy.Predict(GuardrailCheck)
+        guard = packaged_predictor("guard", GuardrailCheck)
         plain = LMJudge(large([]), "guardrail.allowed", ITEMS, predictor=guard)
         guard.demos = [dspy.Example(shopper="age: 9", lines=["1. section: Tea", "2. Gin"], deny=[2])]
         assert LMJudge(large([]), "guardrail.allowed", ITEMS, predictor=guard).fingerprint != plain.fingerprint

@@ -9,13 +9,13 @@ import pytest
 
 from genrec.catalog.store import Catalog
 from genrec.errors import RequestError, SettingsError
-from genrec.evaluation.page_metric import score_page
+from genrec.evaluation.page_metric import PageScore, score_page
 from genrec.optimizers import compile as compiling
 from genrec.optimizers.compile import Compiled, compile_program
 from genrec.optimizers.made_with import gate_fingerprint
-from genrec.optimizers.page_metric_adapter import PageMetric, TeachingMetric, examples
+from genrec.optimizers.page_metric_adapter import PageMetric, TeachingMetric, Yardstick, examples
 from genrec.optimizers.training_sets import planner_demos, split_requests, training_fingerprint, written_plans
-from genrec.page import PageRequest, Purchase, Shopper
+from genrec.page import Page, PageRequest, Purchase, Shopper
 from genrec.programs.affinity import History
 from genrec.programs.planning import title_problem
 from genrec.programs.relevance import CosineRelevance
@@ -248,13 +248,18 @@ class TestCompile:
         self.compiled(catalog, "bootstrap")
         assert (dspy.settings.lm, dspy.settings.adapter, dspy.settings.trace) == before
 
-    def test_an_exception_while_learning_is_an_error_and_not_a_bad_score(self, catalog: Catalog, monkeypatch) -> None:
-        def broken(*_args, **_kwargs):
-            raise ZeroDivisionError("something is wrong with the metric")
+    def test_an_exception_while_learning_is_an_error_and_not_a_bad_score(self, catalog: Catalog) -> None:
+        seen: list[str] = []
 
-        monkeypatch.setattr("genrec.optimizers.page_metric_adapter.score_page", broken)
+        def breaks_while_learning(page: Page, request: PageRequest) -> PageScore:
+            seen.append(page.shopper_id)
+            if len(seen) > 3:
+                raise ZeroDivisionError("something is wrong with the metric")
+            return score_page(page, request, catalog)
+
         with pytest.raises(ZeroDivisionError):
-            self.compiled(catalog, "bootstrap")
+            self.compiled(catalog, "bootstrap", yardstick=Yardstick("breaks", breaks_while_learning))
+        assert sorted(seen[:3]) == ["eve", "fay", "gus"] and seen[3] in ("ann", "bob", "cat", "dan")
 
     def test_a_gain_within_the_noise_is_not_called_better(self) -> None:
         def told(*totals: float) -> str:

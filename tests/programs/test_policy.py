@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -344,6 +345,115 @@ def test_pairings_leave_the_rest_alone() -> None:
     assert not verdict(item("Ice fountain", min_age=18), "Cake", "children's birthday").allowed
 
 
+@pytest.mark.parametrize(
+    "title, described, allergen, denied",
+    [
+        ("Broad bean tofu", "Pressed by hand. Contains no soya.", "soya", False),
+        ("Aquafaba pavlova", "Gluten, dairy and egg free.", "eggs", False),
+        ("Seed granola", "Crunchy clusters, free from milk, egg and tree nuts.", "nuts", False),
+        ("Custard", "Suitable for vegans.", "milk", True),  # no word on milk itself
+        ("Mature cheddar", "Lactose-free.", "milk", True),
+        ("Peanut crunch", "Contains no nuts.", "peanuts", True),
+        ("Peanut brittle, tree-nut free", "", "peanuts", True),
+        ("Sponge", "Contains no gluten, milk and eggs from happy hens.", "eggs", True),
+        ("Noodle kit", "Contains milk and egg free noodles.", "milk", True),
+        ("Biscuits", "Free from eggs and milk chocolate.", "milk", True),
+        ("Curd", "Egg-free. May contain egg.", "eggs", True),
+        ("Rice crackers with gomashio", "", "sesame", True),
+        ("Udang crackers", "", "crustaceans", True),
+    ],
+)
+def test_what_a_sentence_says_is_not_inside(title: str, described: str, allergen: str, denied: bool) -> None:
+    assert bool(policy.allergen(item(title, description=described), [allergen])) is denied
+
+
+@pytest.mark.parametrize(
+    "title, described, diet, kept",
+    [
+        ("Oat custard", "Suitable for vegans.", "vegan", True),
+        ("Cheddar", "Suitable for vegetarians.", "vegan", False),
+        ("Faux chicken pieces", "", "vegetarian", True),
+        ("Mock turtle soup", "Veal in a dark broth.", "vegetarian", False),
+        ("Lentil ragu", "", "vegetarian", True),
+        ("Lentil ragu", "With smoked bacon.", "vegetarian", False),
+        ("Aubergine moussaka", "", "vegetarian", False),
+        ("Trout pate", "", "pescatarian", True),
+        ("Trout pate", "", "vegetarian", False),
+        ("Cauliflower couscous", "", "gluten-free", True),
+        ("Spiced tonic", "A soft drink. 0.0% alcohol.", "halal", True),
+        ("Spiced tonic", "5.0% alcohol.", "halal", False),
+        ("Skyr 0%", "0% fat yogurt.", "vegan", False),
+        ("Rum and raisin fudge", "", "halal", False),
+        ("Fruit cake", "Soaked for six weeks in brandy.", "halal", False),
+        ("Peanut bar, nut-free", "", "nut-free", False),
+    ],
+)
+def test_look_alikes_of_a_diet(title: str, described: str, diet: str, kept: bool) -> None:
+    assert keeps(title, diet, description=described) is kept
+
+
+@pytest.mark.parametrize(
+    "note, title, allowed",
+    [
+        ("Coeliac since school.", "Spelt loaf", False),
+        ("Milk, egg and nut allergies", "Brie", False),
+        ("allergic to nuts", "Peanut butter", False),
+        ("shellfish allergy, eats fish daily", "Cod loin", True),
+        ("bakes bread", "Spelt loaf", True),
+    ],
+)
+def test_an_allergy_in_the_note_counts(note: str, title: str, allowed: bool) -> None:
+    assert verdict(item(title), note=note).allowed is allowed
+    assert check_title(f"{title} days", request(note=note)).allowed is allowed
+
+
+@pytest.mark.parametrize(
+    "disliked, subject, allowed",
+    [
+        ("courgettes", item("Zucchini ribbons"), False),
+        ("cheese", item("Gratin", "Chilled", description="Potatoes and gruyere."), False),
+        ("cheese", item("Cheese grater", "Kitchen & dining"), True),
+        ("mushrooms", item("Mushroom-grey cushion", "Home & living"), True),
+        ("lavender", item("Lavender pillow mist", "Beauty"), False),
+        ("fish", item("Fish oil capsules", "Health & medicine"), False),
+        ("crab", item("Crab apple jelly"), True),
+        ("chicken", item("Chicken flavour crisps"), False),
+        ("pork", item("Turkey bacon", "Bacon & rashers"), True),
+        ("pork", item("Streaky rashers", "Bacon & rashers"), False),
+    ],
+)
+def test_dislikes_mean_the_food(disliked: str, subject: Item, allowed: bool) -> None:
+    assert verdict(subject, dislikes=[disliked]).allowed is allowed
+
+
+@pytest.mark.parametrize(
+    "subject, denied",
+    [
+        (item("Quiz about pubs", "Games", description="Strictly 18+."), True),
+        (item("Stacking rings", "Toys", description="For 18+ months."), False),
+        (item("Hot wax kit", "Crafts", description="Adults only near the stove."), False),
+        (item("Night syrup", "Health & medicine", description="With paracetamol."), True),
+        (item("Kinky card game"), True),
+        (item("Whisky barrel planter", "Garden"), False),
+        (item("Whisky", "Garden"), True),
+        (item("Lager cans", "Party & gift"), True),
+        (item("Rioja gift set", "Home & living"), True),
+        (item("Lager 0.0%"), False),
+    ],
+)
+def test_what_goods_are_for_adults(subject: Item, denied: bool) -> None:
+    assert bool(policy.age(subject, 15)) is denied
+
+
+def test_pairings_know_childrens_ages_and_what_is_no_food() -> None:
+    assert verdict(item("Prosecco"), "Cake", "Mia's 6th birthday").rule == "pairing"
+    assert verdict(item("Prosecco"), "Cake", "Dad's 60th birthday").allowed
+    assert verdict(item("Tea lights", "Home & living"), "Toddler bedtime").rule == "pairing"
+    assert verdict(item("Napkins, wine red", "Home", "Table linen"), "Iftar", "Ramadan").allowed
+    assert verdict(item("Loaf tin", "Bakeware"), "Seder", "passover").allowed
+    assert not verdict(item("Oat biscuits", "Dog"), "Seder", "passover").allowed
+
+
 def test_a_lone_surrogate_is_no_title() -> None:
     assert not check_title("Dinner \ud800", request()).allowed
 
@@ -351,7 +461,7 @@ def test_a_lone_surrogate_is_no_title() -> None:
 @pytest.mark.parametrize("text", ODD)
 def test_odd_text_never_raises(text: str) -> None:
     odd = item((text or " ")[:300], text, description=text[:5000], dietary=[text], allergens=[text])
-    shopper = {"diets": [text, "vegan"], "allergens": [text, "nuts"], "dislikes": [text], "age": 9}
+    shopper: dict[str, Any] = {"diets": [text, "vegan"], "allergens": [text, "nuts"], "dislikes": [text], "age": 9}
     assert len(ShopPolicy(catalog_diets=[text]).check(request(text[:80], **shopper), text, [odd, odd])) == 2
     check_title(text, request(**shopper))
 

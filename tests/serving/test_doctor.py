@@ -9,7 +9,7 @@ from genrec.serving import doctor
 from genrec.serving.doctor import Finding, diagnose
 from genrec.settings import Settings
 
-PARTS = ["language model", "encoder", "relevance gate", "catalog", "registry"]
+PARTS = ["language model", "encoder", "relevance gate", "catalog", "registry", "guard"]
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,7 @@ def test_each_part_is_tried_and_described(tmp_path: Path) -> None:
     assert found["relevance gate"].ok and "shows what is at least" in found["relevance gate"].detail
     assert found["catalog"].ok and "3 items" in found["catalog"].detail
     assert found["registry"].ok and "0 versions" in found["registry"].detail
+    assert not found["guard"].ok and "name the provider too" in found["guard"].detail
     assert not (tmp_path / "mlflow.db").exists(), "looking creates nothing"
 
 

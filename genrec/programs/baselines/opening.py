@@ -12,6 +12,7 @@ from genrec.programs.baselines.popular import PopularByDepartment
 from genrec.programs.baselines.repeat_purchase import RepeatPurchase
 from genrec.programs.baselines.static_library import StaticLibrary
 from genrec.programs.policy import Policy
+from genrec.programs.ranking import Ranker
 from genrec.programs.relevance import RelevanceModel
 from genrec.programs.top_down import PageGenerator
 
@@ -26,11 +27,13 @@ def open_baseline(
     interactions: Sequence[Shopper] = (),
     policy: Policy | None = None,
     relevance: RelevanceModel | None = None,
+    ranker: Ranker | None = None,
+    threshold: float | None = None,
 ) -> PageGenerator:
     """Open the baseline of this name on `catalog`.
 
     Only "one-prompt" uses `lm` (default: the embedded model), only "als" learns from `interactions`, and only "static"
-    has a gate (`relevance`, default: the packaged one).
+    has a gate (`relevance`, default: the packaged one), its `threshold` and a `ranker`.
 
     Raises:
         SettingsError: no such baseline, or a package that it needs is not installed.
@@ -38,7 +41,9 @@ def open_baseline(
     """
     makers: Mapping[str, Callable[[], PageGenerator]] = {
         "popular": lambda: PopularByDepartment(catalog, policy),
-        "static": lambda: StaticLibrary(catalog, policy=policy, relevance=relevance),
+        "static": lambda: StaticLibrary(
+            catalog, policy=policy, relevance=relevance, ranker=ranker, threshold=threshold
+        ),
         "repeat": lambda: RepeatPurchase(catalog, policy),
         "als": lambda: ImplicitALS(catalog, interactions, policy=policy),
         "one-prompt": lambda: OnePrompt(catalog, lm, policy=policy),

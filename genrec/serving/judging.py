@@ -1,0 +1,80 @@
+"""Which judges there are, whether they may decide, and measuring them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from genrec.catalog.items import Item
+from genrec.catalog.store import Catalog
+from genrec.errors import SettingsError
+from genrec.evaluation.agreement import JudgeCard, bars_of
+from genrec.evaluation.cards import FILE, measure, read_cards, write_cards
+from genrec.evaluation.gold_judgments import SPLITS, items_of, load_gold
+from genrec.evaluation.judges import Judge
+from genrec.evaluation.panel import Panel
+from genrec.evaluation.rule_judges import PolicyJudge
+from genrec.evaluation.running import Progress
+from genrec.programs.policy import ShopPolicy
+from genrec.serving.opening import open_model
+from genrec.settings import Settings
+
+JudgeName = Literal["learned", "lm", "none"]
+
+
+def panel_of(settings: Settings, catalog: Catalog, judge: JudgeName) -> Panel:
+    """Judges for every criterion, those under their bar advisory (unless the settings let them decide).
+
+    The learned ones, and the rules for the guardrail; "lm" puts the settings' LM in place of the learned ones.
+    """
+    cards = read_cards(settings.home, bars_of(settings.judge_bars))
+    return Panel(judges_of(settings, catalog, judge), cards, unproven=settings.unproven_judges)
+
+
+def judges_of(settings: Settings, catalog: Catalog, judge: JudgeName) -> dict[str, Judge[Any]]:
+    """Judges by criterion: the learned ones or the settings' LM, and the rules for the guardrail.
+
+    Raises:
+        SettingsError: "lm", and the LM is too small to judge.
+        ModelFileError: the learned judges are missing or damaged.
+
+    """
+    rules = PolicyJudge(ShopPolicy(catalog.declares_diets, catalog_diets=catalog.diets))
+    found = {one.criterion: one for one in _asked(settings, judge, catalog.items)}
+    return {**found, rules.criterion: rules}
+
+
+def measure_judges(
+    settings: Settings, judge: JudgeName, gold: Path | None, split: str, progress: Progress
+) -> list[JudgeCard]:
+    """A card of every judge on gold judgments; those of the test split are kept, so that the judges may decide.
+
+    "lm" measures the LM's word on every criterion, as a guard too; "learned" the learned judges and the rules.
+
+    Raises:
+        GenrecError: gold, a judge or the LM cannot be used.
+
+    """
+    if split not in SPLITS:
+        raise SettingsError(f"--split {split}: gold judgments have {', '.join(SPLITS)}")
+    if judge == "none":
+        raise SettingsError("--judges --judge none: name who is to be measured, learned or lm")
+    found, items, bars = load_gold(gold), items_of(gold), bars_of(settings.judge_bars)
+    judges = [*_asked(settings, judge, items), *([] if judge == "lm" else [PolicyJudge(ShopPolicy())])]
+    cards: list[JudgeCard] = []
+    for number, one in enumerate(judges, start=1):
+        card = measure(one, found, bar=bars[one.criterion], split=split)
+        cards += [card] if card is not None else []
+        progress("judges", number, len(judges))
+    if split == "test":
+        write_cards(cards, settings.home / FILE)
+    return cards
+
+
+def _asked(settings: Settings, judge: JudgeName, items: Mapping[str, Item]) -> list[Judge[Any]]:
+    if judge == "lm":
+        from genrec.evaluation.lm_judges import lm_judges
+
+        return lm_judges(open_model(settings), items)
+    from genrec.evaluation.learned import open_learned
+
+    return list(open_learned(items, settings.learned_judges).values())
