@@ -75,7 +75,8 @@ class Scorer(NamedTuple):
 
     def reason(self, row: NDArray[np.float32], predicted: float) -> str:
         """The feature that costs most: the one whose usual value would raise the prediction most."""
-        tried = [n for n, name in enumerate(self.names) if name in BECAUSE]
+        known = "known shopper" not in self.names or bool(row[self.names.index("known shopper")])
+        tried = [n for n, name in enumerate(self.names) if name in BECAUSE and (known or name != "history")]
         rows = np.repeat(row[None, :], len(tried), axis=0)
         rows[np.arange(len(tried)), tried] = self.usual[tried]
         gains = self.forest.predict(rows) - predicted
