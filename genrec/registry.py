@@ -19,6 +19,7 @@ from genrec.registry_store import (
     connect_existing,
     holder,
     read_versions,
+    run_in,
     there_is,
 )
 
@@ -82,30 +83,22 @@ def log_version(
     facts = {"optimizer": str(params.get("optimizer", "")), **provenance.facts()}
     facts |= {f"score_{when}": f"{means[f'{when}.total']:.4f}" for when in moments if f"{when}.total" in means}
     where = settings or RegistrySettings.at()
+    with run_in(where, EXPERIMENT, f"compile {facts['optimizer']}") as (client, run):
+        run_id = run.info.run_id
+        for key, value in {**params, **provenance.facts()}.items():
+            client.log_param(run_id, key, value)
+        for key, mean in means.items():
+            client.log_metric(run_id, key, mean)
+        rows = [{"moment": when, **score.model_dump()} for when, scores in moments.items() for score in scores]
+        if rows:
+            client.log_table(run_id, {column: [row[column] for row in rows] for column in rows[0]}, SCORES)
+        with tempfile.TemporaryDirectory() as scratch:
+            write_model(Path(scratch) / "model", program_state, provenance)
+            client.log_artifacts(run_id, str(Path(scratch) / "model"), "model")
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name, description="A compiled page program of genrec")
+        made = client.create_model_version(name, f"{run.info.artifact_uri}/model", run_id, tags=facts)
     with connect(where) as client:
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        experiment_id = (
-            experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, where.artifacts)
-        )
-        run = client.create_run(experiment_id, run_name=f"compile {facts['optimizer']}")
-        run_id, status = run.info.run_id, "FAILED"
-        try:
-            for key, value in {**params, **provenance.facts()}.items():
-                client.log_param(run_id, key, value)
-            for key, mean in means.items():
-                client.log_metric(run_id, key, mean)
-            rows = [{"moment": when, **score.model_dump()} for when, scores in moments.items() for score in scores]
-            if rows:
-                client.log_table(run_id, {column: [row[column] for row in rows] for column in rows[0]}, SCORES)
-            with tempfile.TemporaryDirectory() as scratch:
-                write_model(Path(scratch) / "model", program_state, provenance)
-                client.log_artifacts(run_id, str(Path(scratch) / "model"), "model")
-            if not client.search_registered_models(f"name = '{name}'"):
-                client.create_registered_model(name, description="A compiled page program of genrec")
-            made = client.create_model_version(name, f"{run.info.artifact_uri}/model", run_id, tags=facts)
-            status = "FINISHED"
-        finally:
-            client.set_terminated(run_id, status)
         client.set_registered_model_alias(name, CHALLENGER, made.version)
         if CHAMPION not in client.get_registered_model(name).aliases:
             client.set_registered_model_alias(name, CHAMPION, made.version)

@@ -13,6 +13,7 @@ from genrec.errors import RegistryError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,20 @@ def connect(where: RegistrySettings) -> "Iterator[MlflowClient]":
         yield MlflowClient(where.uri, where.uri)
     except (MlflowException, OSError) as error:
         raise RegistryError(f"{where.uri}: {' '.join(str(error).split())[:300]}") from error
+
+
+@contextmanager
+def run_in(where: RegistrySettings, experiment: str, name: str) -> "Iterator[tuple[MlflowClient, Run]]":
+    """A client and a new run of `experiment`, which is made if there is none; FAILED where the block raises."""
+    with connect(where) as client:
+        known = client.get_experiment_by_name(experiment)
+        number = known.experiment_id if known else client.create_experiment(experiment, where.artifacts)
+        run, status = client.create_run(number, run_name=name), "FAILED"
+        try:
+            yield client, run
+            status = "FINISHED"
+        finally:
+            client.set_terminated(run.info.run_id, status)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Pages kept on disk, so that each is generated once: one JSONL file a program, appended to as pages are made."""
+"""Pages kept on disk, so that each is generated once: one JSONL file a maker, appended to as pages are made."""
 
 import json
 from hashlib import sha256
@@ -31,7 +31,7 @@ def _header(maker: str) -> bytes:
 
 
 class PageStore:
-    """The pages of one program: `get` what is there, `put` what was made. A line cut short by a crash is dropped."""
+    """The pages of one maker: `get` what is there, `put` what was made. A line cut short by a crash is dropped."""
 
     def __init__(self, path: Path, maker: str) -> None:
         """Open or begin the file at `path`; `maker` names program, catalog and LM, and must be that of the file.

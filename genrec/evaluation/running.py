@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from genrec.catalog.store import Catalog
@@ -52,7 +53,7 @@ def evaluate(
     """Make the pages that `folder` does not have yet, measure all, and compare the first contender with the others.
 
     Raises:
-        RequestError: `folder` holds pages of another program, catalog or LM under a contender's name.
+        RequestError: a file of pages in `folder` was damaged, or written by another genrec.
 
     """
     tell = progress or (lambda stage, done, total: None)
@@ -103,13 +104,14 @@ def evaluate(
     )
 
 
-def slug(name: str) -> str:
-    """A contender's name as a file name."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "program"
+def page_file(one: Contender) -> str:
+    """The file of a contender's pages: its name, for people, and a digest of its maker."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", one.name).strip("-").lower() or "program"
+    return f"{name}-{sha256(one.maker.encode()).hexdigest()[:8]}.jsonl"
 
 
 def _pages(one: Contender, people: Sequence[Subject], folder: Path, tell: Progress) -> list[Page]:
-    store = PageStore(folder / "pages" / f"{slug(one.name)}.jsonl", one.maker)
+    store = PageStore(folder / "pages" / page_file(one), one.maker)
     generator: PageGenerator | None = None
     found = []
     for number, subject in enumerate(people, start=1):

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
+import genrec
 from genrec import __version__, registry
 from genrec.catalog.ingest import read_shoppers
 from genrec.catalog.sample import shoppers_path
@@ -21,7 +22,6 @@ from genrec.evaluation.subjects import Setting, subjects
 from genrec.lm.connect import EMBEDDED
 from genrec.page import Shopper
 from genrec.programs.baselines import BASELINES
-from genrec.programs.state import packaged_state
 from genrec.programs.top_down import PageGenerator, TopDown
 from genrec.serving.judging import JudgeName, panel_of
 from genrec.serving.opening import open_generator
@@ -135,7 +135,7 @@ def contenders_of(
 
 def maker(name: str, catalog: Catalog, settings: Settings, interactions: Sequence[Shopper] = ()) -> str:
     """All that the pages of a program or baseline depend on beside the request: pages of another are not reused."""
-    parts: list[object] = [name, __version__, catalog.fingerprint]
+    parts: list[object] = [name, __version__, _sources(), catalog.fingerprint]
     if name == "als":
         histories = "\n".join(s.model_dump_json(include={"shopper_id", "history"}) for s in interactions)
         parts.append(sha256(histories.encode()).hexdigest()[:16])
@@ -144,11 +144,19 @@ def maker(name: str, catalog: Catalog, settings: Settings, interactions: Sequenc
     if name not in BASELINES or name == "static":
         parts += [settings.relevance, settings.threshold, settings.ranker]
     if name not in BASELINES:
-        parts += [
-            settings.unproven_judges,
-            sha256(json.dumps(packaged_state(), sort_keys=True).encode()).hexdigest()[:16],
-        ]
+        parts.append(settings.unproven_judges)
     return " ".join(map(str, parts))
+
+
+@cache
+def _sources() -> str:
+    """Digest of all that makes pages, code, weights and word lists: who changes a prompt gets new pages."""
+    digest, home = sha256(), Path(genrec.__file__).parent
+    for part in ("catalog", "lm", "programs", "signatures"):
+        for path in sorted((home / part).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _contender(

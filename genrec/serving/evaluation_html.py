@@ -6,7 +6,7 @@ templates/evaluation.html.j2.
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from genrec.evaluation.agreement import JudgeCard
 from genrec.evaluation.bootstrap import RESAMPLES, Interval
@@ -29,7 +29,7 @@ from genrec.serving.evaluation_reading import (
     standing,
     verdict,
 )
-from genrec.serving.page_html import clean
+from genrec.serving.safe_text import clean, read_template
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -55,6 +55,7 @@ def render_report(report: EvaluationReport) -> str:
     known = {card.criterion for card in report.judges}
     return _template().render(
         report=report,
+        signs=SIGNS,
         first=first,
         headline=said,
         day=f"{report.on:%A} {report.on.day} {report.on:%B %Y}",
@@ -272,25 +273,13 @@ def _judges_drawing(report: EvaluationReport) -> str:
     )
 
 
-def _finalize(value: Any) -> Any:  # noqa: ANN401 - Jinja2 passes whatever an expression yields
-    return clean(value) if type(value) is str else value
-
-
 @lru_cache(maxsize=1)
 def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("genrec.serving"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return read_template(
+        "evaluation.html.j2",
+        drawing=Markup,  # only what plot_intervals returns
+        counted=counted,
+        breakable=lambda name: Markup("<wbr>").join(re.split(r"(?<=[._/@:-])(?=.)", clean(name))),
     )
-    environment.filters["drawing"] = Markup  # only what plot_intervals returns
-    environment.filters["counted"] = counted
-    environment.filters["breakable"] = lambda name: Markup("<wbr>").join(re.split(r"(?<=[._/@:-])(?=.)", clean(name)))
-    environment.globals["signs"] = SIGNS
-    return environment.get_template("evaluation.html.j2")

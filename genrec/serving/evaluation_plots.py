@@ -13,7 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from genrec.serving.page_html import clean
+from genrec.serving.safe_text import clean
 
 WIDTH = 380
 """Pixels: one drawing fits a phone, three stand side by side on a desk."""

@@ -25,7 +25,7 @@ from genrec.serving.evaluation_reading import (
     span,
     standing,
 )
-from genrec.serving.page_html import clean
+from genrec.serving.safe_text import clean
 
 PIPE_COLUMNS = 140
 """Columns when nobody's terminal says how many there are."""

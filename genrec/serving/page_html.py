@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from genrec.catalog.items import Item
 from genrec.page import Drop, Page, PageItem, Section, Shopper, StageUsage
 from genrec.serving.pictograms import PICTOGRAMS, Pictogram, pictogram_for, tint_for
+from genrec.serving.safe_text import read_template
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -228,32 +229,8 @@ def safe_picture(address: str) -> str:
     return address if re.match(r"(https?://[^\s/]|data:image/)", address, re.IGNORECASE) else ""
 
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str) -> str:
-    """Replace control characters by a space and remove marks that reorder the text around them."""
-    return _CONTROLS.sub(" ", _DIRECTION.sub("", text))
-
-
-def _finalize(value: Any) -> Any:  # noqa: ANN401 - Jinja2 passes whatever an expression yields
-    return clean(value) if type(value) is str else value
-
-
 @lru_cache(maxsize=1)
 def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("genrec.serving"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["dollars"] = dollars_text
-    environment.filters["drawing"] = lambda drawing: Markup(drawing.svg)
-    return environment.get_template("page.html.j2")
+    return read_template("page.html.j2", dollars=dollars_text, drawing=lambda drawing: Markup(drawing.svg))

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from genrec.catalog.items import Item
 from genrec.page import Page, Section, Shopper
-from genrec.serving.page_html import clean, dollars_text, in_stage_order, price_text, total_usage
+from genrec.serving.page_html import dollars_text, in_stage_order, price_text, total_usage
+from genrec.serving.safe_text import clean
 
 WIDE = 100
 """Columns from which reasons get a column of their own; below, they stand under the title."""

@@ -12,7 +12,7 @@ from genrec.catalog.hybrid import Explained
 from genrec.catalog.items import Item
 from genrec.page import Shopper
 from genrec.serving.doctor import Finding
-from genrec.serving.page_html import clean
+from genrec.serving.safe_text import clean
 
 if TYPE_CHECKING:
     from genrec.catalog.builder import Written

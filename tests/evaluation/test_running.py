@@ -1,6 +1,7 @@
 """An evaluation of the small shop: each page made once, differences by hand, and edges where no number may flatter."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from genrec.evaluation.bootstrap import Interval
 from genrec.evaluation.page_values import METRICS, OVER_PAGES
 from genrec.evaluation.panel import Panel
 from genrec.evaluation.results import Difference, EvaluationReport, Program
-from genrec.evaluation.running import WEAKEST, Contender, evaluate, slug
+from genrec.evaluation.running import WEAKEST, Contender, evaluate, page_file
 from genrec.evaluation.subjects import Setting, Subject, subjects
 from genrec.page import Degradation, Page, PageItem, PageRequest, Provenance, Purchase, Section, Shopper, Theme
 from tests.evaluation.test_panel import Written, card
@@ -160,10 +161,14 @@ class TestMakingOnce:
         run(shop, tmp_path, contender(first), contender(second, "popular"))
         assert (first.asked, second.asked) == ([CY], [ANN, BOB, CY])
 
-    def test_pages_of_another_version_are_refused(self, shop: Catalog, tmp_path: Path) -> None:
-        run(shop, tmp_path, contender(always(TEAS)))
-        with pytest.raises(RequestError, match="packaged 1.*packaged 2"):
-            run(shop, tmp_path, contender(always(TEAS), maker="packaged 2"))
+    def test_pages_of_another_version_are_not_reused_and_stay(self, shop: Catalog, tmp_path: Path) -> None:
+        one = run(shop, tmp_path, contender(always(TEAS)))
+        newer, again = always(COFFEES), always(TEAS)
+        other = run(shop, tmp_path, contender(newer, maker="packaged 2"))
+        assert newer.asked == [ANN, BOB, CY]
+        assert other.programs != one.programs
+        assert run(shop, tmp_path, contender(again)).programs == one.programs
+        assert again.asked == []
 
     def test_another_day_is_another_page(self, shop: Catalog, tmp_path: Path) -> None:
         run(shop, tmp_path, contender(always(TEAS)))
@@ -178,9 +183,12 @@ class TestMakingOnce:
         assert told == [(f"{stage} packaged", n, 3) for stage in ("pages", "measure") for n in (1, 2, 3)]
 
     def test_names_become_file_names(self) -> None:
-        assert slug("models:/genrec-page@champion") == "models-genrec-page-champion"
-        assert slug("../../x") == "x"
-        assert slug("§§") == "program"
+        def named(name: str) -> str:
+            return page_file(contender(always(TEAS), name, maker="a maker"))
+
+        assert re.fullmatch(r"models-genrec-page-champion-[0-9a-f]{8}\.jsonl", named("models:/genrec-page@champion"))
+        assert re.fullmatch(r"x-[0-9a-f]{8}\.jsonl", named("../../x"))
+        assert re.fullmatch(r"program-[0-9a-f]{8}\.jsonl", named("§§"))
 
 
 class TestByHand:
