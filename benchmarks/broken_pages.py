@@ -4,7 +4,8 @@
 
 Pages of the sample's shoppers, who are in no training data of the judges with --split test: one of the packaged program
 and three of the static library for each. Each is broken in every way of genrec.evaluation.broken that it can be,
-and both are judged. A tie counts as a failure.
+and both are judged, by all judges that may decide and by those without the policy rules: off-diet items are chosen by
+the rules, which then cannot but see them. A tie counts as a failure.
 """
 
 import argparse
@@ -12,17 +13,17 @@ import random
 from collections import defaultdict
 
 from genrec.catalog.store import Catalog
+from genrec.evaluation.agreement import bars_of
 from genrec.evaluation.broken import BREAKERS, break_page
 from genrec.evaluation.cards import read_cards
 from genrec.evaluation.judges import PageCase
-from genrec.evaluation.learned import open_learned
 from genrec.evaluation.panel import Panel
-from genrec.evaluation.rule_judges import PolicyJudge
 from genrec.optimizers.training_sets import split_requests
 from genrec.page import Page, PageRequest
 from genrec.programs.baselines import open_baseline
 from genrec.programs.policy import ShopPolicy
 from genrec.programs.top_down import TopDown
+from genrec.serving.judging import judges_of
 from genrec.settings import load_settings
 
 STATIC_SEEDS = (0, 1, 2)
@@ -36,14 +37,17 @@ def main() -> None:
     given = parser.parse_args()
     catalog = Catalog.open()
     policy = ShopPolicy(catalog.declares_diets, catalog_diets=catalog.diets)
-    judges = {**open_learned(catalog.items), "guardrail.allowed": PolicyJudge(policy)}
-    panel = Panel(judges, read_cards(load_settings().home), unproven=given.unproven_judges)
-    print(f"deciding: {', '.join(panel.deciding) or 'nobody'}")
+    settings = load_settings({"unproven_judges": given.unproven_judges})
+    judges = judges_of(settings, catalog, "learned")
+    cards = read_cards(settings.home, bars_of(settings.judge_bars))
+    without = {criterion: judge for criterion, judge in judges.items() if criterion != "guardrail.allowed"}
+    panels = [Panel(asked, cards, unproven=settings.unproven_judges) for asked in (judges, without)]
+    print(f"deciding: {', '.join(panels[0].deciding) or 'nobody'}")
 
-    def score(page: Page, request: PageRequest) -> float:
+    def scores(page: Page, request: PageRequest) -> list[float]:
         ids = {item.item_id for section in page.sections for item in section.items}
-        verdict = panel.judge(PageCase(request, page, {i: catalog.items[i] for i in ids}))
-        return verdict.total if verdict.total is not None else 0.0
+        case = PageCase(request, page, {i: catalog.items[i] for i in ids})
+        return [panel.judge(case).total or 0.0 for panel in panels]
 
     requests = split_requests(sections=6, items_per_section=8)[given.split]
     makers = {"packaged": (TopDown(catalog), (0,)), "static": (open_baseline("static", catalog), STATIC_SEEDS)}
@@ -55,23 +59,27 @@ def main() -> None:
     ]
     pairs = [(kind, *one) for one in whole for kind in BREAKERS]
     random.Random(0).shuffle(pairs)
-    made: dict[tuple[str, str, int], tuple[Page, float]] = {}
-    outcomes: dict[str, list[float]] = defaultdict(list)
+    made: dict[tuple[str, str, int], tuple[Page, list[float]]] = {}
+    outcomes: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for kind, name, request, maker in pairs:
         if sum(map(len, outcomes.values())) == given.pairs:
             break
         key = (name, request.shopper.shopper_id, request.seed)
         if key not in made:
             page = maker.generate(request)
-            made[key] = (page, score(page, request))
+            made[key] = (page, scores(page, request))
         page, before = made[key]
         broken = break_page(page, request, catalog, policy, kind=kind, seed=request.seed)
         if broken is not None:
-            outcomes[kind].append(before - score(broken, request))
-    print(f"{'broken by':22} {'pairs':>5} {'under':>5} {'share':>6} {'mean fall':>9} {'least':>7}")
-    for kind, falls in [*sorted(outcomes.items()), ("all", [f for row in outcomes.values() for f in row])]:
-        under = sum(fall > 0 for fall in falls)
-        row = f"{under / len(falls):6.3f} {sum(falls) / len(falls):9.3f} {min(falls):7.3f}"
+            whole_fall, rest_fall = (b - a for b, a in zip(before, scores(broken, request), strict=True))
+            outcomes[kind].append((whole_fall, rest_fall))
+    print(
+        f"{'broken by':22} {'pairs':>5} {'under':>5} {'share':>6} {'mean fall':>9} {'least':>7} {'without rules':>13}"
+    )
+    for kind, found in [*sorted(outcomes.items()), ("all", [fall for falls in outcomes.values() for fall in falls])]:
+        falls, rest = zip(*found, strict=True)
+        under, beside = (sum(fall > 0 for fall in some) for some in (falls, rest))
+        row = f"{under / len(falls):6.3f} {sum(falls) / len(falls):9.3f} {min(falls):7.3f} {beside / len(rest):13.3f}"
         print(f"{kind:22} {len(falls):5d} {under:5d} {row}")
 
 

@@ -29,7 +29,8 @@ def log_evaluation(report: "EvaluationReport", folder: Path, where: RegistrySett
             "match": report.match,
             "shoppers": len(report.shoppers),
             "programs": ", ".join(program.name for program in report.programs),
-            "judges": ", ".join(f"{c.criterion} {'decides' if c.earned else 'advisory'}" for c in report.judges),
+            "deciding": ", ".join(report.deciding),
+            "advisory": ", ".join(c.criterion for c in report.judges if c.criterion not in report.deciding),
         }
         for key, value in params.items():
             client.log_param(run_id, key, value)

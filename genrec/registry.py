@@ -165,7 +165,7 @@ def rollback(settings: RegistrySettings | None = None, *, name: str = MODEL) -> 
 
 
 def resolve(uri: str, settings: RegistrySettings | None = None) -> str:
-    """Name the version behind `uri` for good, as NAME/NUMBER or "packaged": an alias moves.
+    """Name the version behind `uri` for good, as NAME/NUMBER/RUN or "packaged": an alias moves, a number comes again.
 
     Raises:
         RegistryError: no such model, version or alias.
@@ -174,7 +174,7 @@ def resolve(uri: str, settings: RegistrySettings | None = None) -> str:
     if uri == PACKAGED:
         return PACKAGED
     with _found(uri, settings) as (_, version):
-        return f"{version.name}/{version.number}"
+        return f"{version.name}/{version.number}/{version.run_id}"
 
 
 @contextmanager

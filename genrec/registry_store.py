@@ -63,6 +63,7 @@ def connect(where: RegistrySettings) -> "Iterator[MlflowClient]":
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     for chatty in ("mlflow.store.db.utils", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -70,7 +71,7 @@ def connect(where: RegistrySettings) -> "Iterator[MlflowClient]":
         if database := _sqlite_file(where.uri):
             database.parent.mkdir(parents=True, exist_ok=True)
         yield MlflowClient(where.uri, where.uri)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise RegistryError(f"{where.uri}: {' '.join(str(error).split())[:300]}") from error
 
 

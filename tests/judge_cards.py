@@ -10,7 +10,7 @@ from genrec.evaluation.judges import Judge
 def card_for(judge: Judge[Any], kappa: float | None, **changed: Any) -> JudgeCard:
     """The card of exactly this judge with this agreement."""
     agreement = Agreement(
-        kappa=None if kappa is None else Interval(value=kappa, n=50),
+        kappa=None if kappa is None else Interval(value=kappa, low=kappa - 0.1, high=min(kappa + 0.1, 1.0), n=50),
         auc=None,
         true_positive_rate=None,
         true_negative_rate=None,

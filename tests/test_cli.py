@@ -11,9 +11,11 @@ from click.testing import CliRunner, Result
 
 from genrec import cli
 from genrec.evaluation.judges import CRITERIA
-from genrec.page import Page
+from genrec.evaluation.results import EvaluationReport
+from genrec.page import Page, Shopper
 from tests import faulty_server as faulty
 from tests.faulty_server import serving
+from tests.tiny_gold import write_gold
 
 HEAVY = ("torch", "dspy", "mlflow", "litellm", "transformers", "pyarrow", "numpy", "pydantic", "xllamacpp", "rich")
 WHO = ("generate", "--shopper", "maya-vegan-student", "--on", "2026-11-12")
@@ -249,3 +251,160 @@ def test_doctor():
     assert result.exit_code in (0, 1)
     assert "smollm2" in result.stdout.lower()
     assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+# Evaluating. The small pages of baselines need no LM.
+
+BASELINES = ("--program", "popular", "--program", "repeat", "--judge", "none")
+SMALL = ("--limit", "2", "--sections", "2", "--items", "3")
+
+
+def alone(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of one's own, but for the index of the sample."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "indexes").symlink_to(home / "indexes", target_is_directory=True)
+    monkeypatch.setenv("GENREC_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def squeezed(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["popular", "repeat"])
+def test_a_baseline_makes_a_page(name, shoppers):
+    result = run(*WHO, "--model", name, "--format", "json", "--strict", "--sections", "3", "--items", "4")
+    assert result.exit_code == 0, result.stderr
+    page = Page.model_validate_json(result.stdout)
+    assert (page.provenance.program, page.provenance.lm) == (f"baseline {name}", "none")
+    assert [len(section.items) for section in page.sections] == [4, 4, 4]
+    bought = {purchase.item_id for purchase in shoppers["maya-vegan-student"].history}
+    again = [section for section in page.sections if section.theme.title.startswith("Buy again: ")]
+    assert bool(again) is (name == "repeat")
+    assert {item.item_id for section in again for item in section.items} <= bought
+
+
+def test_evaluate_writes_prints_and_does_not_log_unless_it_may(shoppers):
+    result = run("evaluate", *BASELINES, *SMALL, "--no-log", "-o", "out")
+    assert result.exit_code == 0, result.stderr
+    report = EvaluationReport.model_validate_json(Path("out/report.json").read_bytes())
+    assert [program.name for program in report.programs] == ["popular", "repeat"]
+    assert (len(report.shoppers), report.on.isoformat(), report.sections) == (2, "2026-11-12", 2)
+    assert set(report.shoppers) <= set(shoppers)
+    lines = squeezed(result.stdout)
+    assert "metric popular repeat" in lines
+    recall = next(line for line in lines if line.startswith("recall "))
+    means = [program.means["recall"] for program in report.programs]
+    assert [float(word) for word in recall.split()[1:] if word[0].isdigit()] == [
+        pytest.approx(mean.value, abs=0.0006) for mean in means if mean is not None
+    ]
+    assert result.stderr == f"wrote {Path('out/report.html')} and report.json\n"
+    assert Path("out/report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert not Path("mlflow.db").exists()
+    again = run("evaluate", *BASELINES, *SMALL, "--no-log", "-o", "out")
+    assert again.stdout == result.stdout
+
+
+def test_evaluate_goes_into_the_home_and_is_logged(tmp_path, home, monkeypatch):
+    from mlflow import MlflowClient
+
+    place = alone(tmp_path, home, monkeypatch)
+    result = run("evaluate", "--program", "popular", "--judge", "none", *SMALL, "--on", "2026-11-05", "--weeks", "1")
+    assert result.exit_code == 0, result.stderr
+    (folder,) = (place / "evaluations").iterdir()
+    assert folder.name.endswith("-2026-11-05")
+    report = EvaluationReport.model_validate_json((folder / "report.json").read_bytes())
+    wrote, logged = result.stderr.splitlines()
+    assert wrote.endswith("report.html and report.json")
+    assert logged.startswith("logged as run ")
+    run_of_it = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").get_run(logged.removeprefix("logged as run "))
+    assert run_of_it.info.status == "FINISHED"
+    assert (run_of_it.data.params["programs"], run_of_it.data.params["on"]) == ("popular", "2026-11-05")
+    (program,) = report.programs
+    assert program.means["coverage"] is not None
+    assert run_of_it.data.metrics["popular.coverage"] == pytest.approx(program.means["coverage"].value)
+
+
+def test_evaluate_on_ones_own_shoppers():
+    history = [{"item_id": "couscous", "at": f"2026-10-{day:02}"} for day in (3, 5, 9)]
+    people = [Shopper.model_validate({"shopper_id": name, "history": history}) for name in ("ann", "bob")]
+    Path("mine.jsonl").write_text("\n".join(one.model_dump_json() for one in people), encoding="utf-8")
+    asked = ("evaluate", *BASELINES, *SMALL, "--no-log", "-o", "out", "--shoppers", "mine.jsonl")
+    without = run(*asked)
+    assert (without.exit_code, without.stdout) == (1, "")
+    assert without.stderr.startswith("genrec: mine.jsonl: say on which day pages are made (--on)")
+    result = run(*asked, "--on", "2026-10-05", "--match", "item", "--least-before", "2", "--least-after", "1")
+    assert result.exit_code == 0, result.stderr
+    report = EvaluationReport.model_validate_json(Path("out/report.json").read_bytes())
+    assert (report.shoppers, report.weeks, report.match) == (("ann", "bob"), 1, "item")
+    nobody = run(*asked, "--on", "2026-10-05", "--least-before", "3")
+    assert nobody.exit_code == 1
+    assert "none of 2 shoppers has 3 purchases up to 2026-10-05" in nobody.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--program", "populr"), "'populr' is no program; there are packaged, models:/NAME@ALIAS, and popular"),
+        (("--program", "popular", "--program", "popular"), "--program popular popular: each only once"),
+        (("--program", "models:/genrec-page@champion"), "genrec compile"),
+        (("--program", "popular", "--split", "holdout"), "--split holdout: choose one of train, dev, test, all"),
+        (("--program", "popular", "--shoppers", "none.jsonl", "--on", "2026-10-05"), "none.jsonl"),
+        (("--program", "popular", "--objective", "discovery=many"), "--objective discovery=many"),
+        (("--program", "popular", "--judge", "lm"), "the embedded model is no judge"),
+        (("--judges", "--judge", "lm"), "the embedded model is no judge"),
+        (("--judges", "--judge", "none"), "name who is to be measured, learned or lm"),
+        (("--judges", "--split", "all"), "--split all: gold judgments have train, dev, test"),
+        (("--judges", "--gold", "nowhere"), "nowhere: no gold judgments"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
+)
+def test_evaluations_that_make_no_sense_are_one_line_with_a_remedy(tmp_path, home, monkeypatch, arguments, said):
+    place = alone(tmp_path, home, monkeypatch)
+    result = run("evaluate", *arguments, "-o", "out")
+    assert (result.exit_code, result.stdout) == (1, ""), result.output
+    assert result.stderr.startswith("genrec: ") and said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not Path("out").exists()
+    assert [path.name for path in place.iterdir()] == ["indexes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--gold", "mine"), "--gold goes with --judges"),
+        (("--limit", "0"), "--limit"),
+        (("--sections", "0"), "--sections"),
+        (("--least-before", "-1"), "--least-before"),
+        (("--judge", "nobody"), "--judge"),
+        (("--match", "brand"), "--match"),
+        (("--on", "yesterday"), "--on"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_of_evaluate(arguments, said):
+    result = run("evaluate", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+@pytest.mark.slow
+def test_judges_are_measured_on_ones_own_gold(tmp_path, home, monkeypatch):
+    place = alone(tmp_path, home, monkeypatch)
+    monkeypatch.setenv("GENREC_JUDGE_BARS", "guardrail.allowed=0.75, item.relevance=1")
+    write_gold(tmp_path / "mine")
+    result = run("evaluate", "--judges", "--gold", "mine", "-o", "out")
+    assert result.exit_code == 0, result.stderr
+    header, *rows = squeezed(result.stdout)
+    assert header.startswith("criterion judge cases weighted kappa AUC TPR TNR ceiling bar")
+    table = {row.split()[0]: row.split() for row in rows}
+    assert set(table) == set(CRITERIA)
+    guard = table["guardrail.allowed"]
+    assert guard[1:4] == ["rules", "24", "0.750"]
+    assert guard[-5:] == ["1.00", "0.80", "-", "0.75", "decides"]
+    assert (table["item.relevance"][1:3], table["item.relevance"][-2:]) == (["learned", "24"], ["1.00", "advisory"])
+    assert result.stderr == f"wrote {Path('out/judges.json')}\n"
+    cards = json.loads(Path("out/judges.json").read_bytes())["cards"]
+    assert [card["criterion"] for card in cards] == list(table)
+    kept = json.loads((place / "judges.json").read_bytes())["cards"]
+    assert sorted(kept, key=str) == sorted(cards, key=str), "to be gone by from now on"

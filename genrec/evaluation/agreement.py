@@ -31,6 +31,8 @@ BARS: Mapping[str, float] = {
 
 Source of the words: Landis & Koch, Biometrics 1977.
 """
+LEAST_CASES = 20
+"""Gold cases that a judge must be measured on before it may decide: with fewer, kappa is an accident."""
 
 
 def bars_of(changed: Mapping[str, float]) -> dict[str, float]:
@@ -70,9 +72,15 @@ class JudgeCard(Value):
     bar: float = Field(description="weighted kappa from which it may decide")
 
     @property
+    def told(self) -> bool:
+        """Whether there were enough cases to tell: LEAST_CASES, of enough themes or shoppers for an interval."""
+        kappa = self.agreement.kappa
+        return kappa is not None and kappa.low is not None and self.cases >= LEAST_CASES
+
+    @property
     def earned(self) -> bool:
         """Whether it may decide; otherwise it is advisory."""
-        return self.agreement.kappa is not None and self.agreement.kappa.value >= self.bar
+        return self.told and self.agreement.kappa is not None and self.agreement.kappa.value >= self.bar
 
 
 def standing(card: JudgeCard | None) -> str:
@@ -81,7 +89,10 @@ def standing(card: JudgeCard | None) -> str:
         return "never measured"
     if card.agreement.kappa is None:
         return f"kappa is not defined on its {card.cases} cases"
-    return f"kappa {card.agreement.kappa.value:.3f} {'reaches' if card.earned else 'is under'} its bar {card.bar:g}"
+    kappa = f"kappa {card.agreement.kappa.value:.3f}"
+    if not card.told:
+        return f"{kappa} on {card.cases} cases is too few to tell"
+    return f"{kappa} {'reaches' if card.earned else 'is under'} its bar {card.bar:g}"
 
 
 def weighted_kappa(a: NDArray[np.intp], b: NDArray[np.intp], *, grades: int = GRADES) -> float | None:

@@ -1,10 +1,17 @@
-"""How sure a mean is: percentile bootstraps over shoppers or themes, paired where two things had the same input."""
+"""How sure a mean is: percentile bootstraps over shoppers or themes, paired where two things had the same input.
+
+The percentiles are widened for few units: those of the resamples alone leave out the truth in 9 of 100 cases with 16
+shoppers where 5 are promised. Source: Hesterberg, What Teachers Should Know About the Bootstrap, The American
+Statistician 69, 2015 (expanded percentile interval).
+"""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from genrec.page import Value
 
@@ -20,8 +27,8 @@ class Interval(Value):
     """An estimate and its 95% interval; the interval is null when there are too few units to tell (LEAST)."""
 
     value: float = Field(description="the estimate")
-    low: float | None = Field(None, description="2.5th percentile of the resamples")
-    high: float | None = Field(None, description="97.5th percentile of the resamples")
+    low: float | None = Field(None, description="its lower end")
+    high: float | None = Field(None, description="its upper end")
     n: int = Field(ge=0, description="units: shoppers, or cases")
 
     def __str__(self) -> str:
@@ -30,17 +37,14 @@ class Interval(Value):
 
 
 def mean_interval(values: Sequence[float | None], *, seed: int = 0, resamples: int = RESAMPLES) -> Interval | None:
-    """Mean of the values that are there, resampled with replacement; None when none is.
-
-    Source: Efron, 1979 (percentile interval).
-    """
+    """Mean of the values that are there, resampled with replacement; None when none is."""
     there = np.array([value for value in values if value is not None], dtype=float)
     if not len(there):
         return None
     if len(there) < LEAST:
         return Interval(value=float(there.mean()), n=len(there))
     draws = np.random.default_rng(seed).integers(0, len(there), (resamples, len(there)))
-    low, high = np.percentile(there[draws].mean(axis=1), _TAILS)
+    low, high = np.percentile(there[draws].mean(axis=1), _tails(len(there)))
     return Interval(value=float(there.mean()), low=float(low), high=float(high), n=len(there))
 
 
@@ -82,8 +86,12 @@ def clustered_interval(
     there = [x for x in drawn if x is not None]
     if not there or 2 * len(there) < resamples:
         return Interval(value=value, n=len(groups))
-    low, high = np.percentile(there, _TAILS)
+    low, high = np.percentile(there, _tails(len(rows)))
     return Interval(value=value, low=float(low), high=float(high), n=len(groups))
 
 
-_TAILS = (100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2)
+def _tails(units: int) -> tuple[float, float]:
+    """The percentiles to read: 2.5 and 97.5, further out by what Student's t asks for with so few units."""
+    t = student.ppf((1 + LEVEL) / 2, units - 1)
+    below = 100 * float(norm.cdf(-np.sqrt(units / (units - 1)) * t))
+    return below, 100 - below

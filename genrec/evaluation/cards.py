@@ -70,14 +70,22 @@ def cards_json(cards: Iterable[JudgeCard]) -> str:
 
 
 def write_cards(cards: Iterable[JudgeCard], path: Path) -> None:
-    """Put `cards` before those at `path`; one of the same judge and criterion is replaced."""
+    """Put `cards` before those at `path`; one of exactly the same judge is replaced.
+
+    Raises:
+        RequestError: `path` holds something else, or cannot be written.
+
+    """
     new = list(cards)
-    replaced = {(card.judge, card.criterion) for card in new}
-    kept = [card for card in _read(path) if (card.judge, card.criterion) not in replaced]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    replaced = {(card.criterion, card.fingerprint) for card in new}
+    kept = [card for card in _read(path) if (card.criterion, card.fingerprint) not in replaced]
     fresh = path.with_suffix(".new")
-    fresh.write_text(cards_json([*new, *kept]), encoding="utf-8")
-    fresh.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(cards_json([*new, *kept]), encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise RequestError(f"{path}: cards cannot be kept there ({error.strerror}); set GENREC_HOME") from error
 
 
 def card_of(judge: Judge[Any], cards: Sequence[JudgeCard]) -> JudgeCard | None:

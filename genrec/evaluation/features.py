@@ -16,7 +16,8 @@ from genrec.evaluation.title_form import form_features
 from genrec.page import PageRequest, Theme
 from genrec.programs.facts import plain_title
 from genrec.programs.library import SHOPPER_WORDS, household_tags, occasions_of, shipped_themes
-from genrec.programs.policy import ShopPolicy, check_title, normalise_diet
+from genrec.programs.policy import ShopPolicy, check_title, normalise_allergen, normalise_diet
+from genrec.programs.policy_terms import DIETS as DIET_RULES
 from genrec.programs.relevance import RelevanceModel, theme_text
 
 Matrix = NDArray[np.float32]
@@ -32,9 +33,9 @@ SEASONS: Mapping[str, frozenset[int]] = {
     r"new year": frozenset({12, 1}),
     r"back.to.school": frozenset({8, 9}),
     r"summer|barbecues?|bbq|heatwaves?|beach|picnics?|sunshine": frozenset({5, 6, 7, 8, 9}),
-    r"winter|snow\w*|ic[ey]|frost\w*|mulled": frozenset({11, 12, 1, 2}),
-    r"spring": frozenset({3, 4, 5}),
-    r"autumn|fall|bonfire": frozenset({9, 10, 11}),
+    r"winter|snow(?! peas?\b)\w*|icy|frosty?|mulled": frozenset({11, 12, 1, 2}),
+    r"spring(?! (?:rolls?|onions?|greens?|water)\b)": frozenset({3, 4, 5}),
+    r"autumn\w*|bonfire": frozenset({9, 10, 11}),
     **{
         month: frozenset({n})
         for n, month in enumerate(
@@ -43,7 +44,7 @@ SEASONS: Mapping[str, frozenset[int]] = {
         if month not in ("march", "may")
     },
 }
-"""Words that speak of a time of year, and the months they go with."""
+"""Words that speak of a time of year, and the months they go with; what is also the name of goods does not count."""
 HOUSEHOLD = ("newborn", "baby", "toddler", "children", "teenager", "dog", "cat", "small pet", "garden", "student")
 DIETS = ("vegan", "vegetarian", "gluten-free", "dairy-free", "nut-free", "halal", "kosher", "low-carb", "pescatarian")
 VAGUE = ("great picks for you", "everyday essentials", "something for everyone", "our favourites", "more to explore")
@@ -70,6 +71,7 @@ class FeatureReader:
         self._vague = embedder.encode(VAGUE)
         library = [theme.title for theme in shipped_themes()]
         self._library = embedder.encode(library)
+        self._written = {title.casefold(): row for row, title in enumerate(library)}
         self._served = [theme.objectives for theme in shipped_themes()]
 
     def items(self, cases: Sequence[ItemCase], relevance: RelevanceModel) -> list[Features]:
@@ -117,7 +119,7 @@ class FeatureReader:
             "goods mean": float(to_goods.mean()),
             "goods worst": float(to_goods.min()),
             "vague": float((self._vague @ vector).max()),
-            "like a written title": float(np.sort(self._library @ vector)[-3:].mean()),
+            "like a written title": self._like_written(title, vector),
             **self._words(case),
             **self._time(case.request, title),
             **self._shopper(case, vector, np.stack(ideas)),
@@ -155,6 +157,13 @@ class FeatureReader:
         }
         return Features(named, page.astype(np.float32))
 
+    def _like_written(self, title: str, vector: Matrix) -> float:
+        """Mean cosine with the three nearest titles of the theme library, of which the title itself is none."""
+        near = self._library @ vector
+        if title.casefold() in self._written:
+            near = np.delete(near, self._written[title.casefold()])
+        return float(np.sort(near)[-3:].mean())
+
     def _words(self, case: SectionCase) -> dict[str, float]:
         """How much of the title its ideas and goods bear out."""
         stems = [word for word in tokenize(case.theme.title) if word.isalpha()]
@@ -182,7 +191,7 @@ class FeatureReader:
         request, text = case.request, f"{case.theme.title} . {' . '.join(case.theme.concepts)}".lower()
         tags = household_tags(request)
         spoken = {tag for tag in HOUSEHOLD if re.search(rf"\b(?:{SHOPPER_WORDS[tag]})", text)}
-        diets = {normalise_diet(diet) for diet in request.shopper.diets}
+        diets = _kept_diets(request)
         in_title = {diet for diet in DIETS if diet in case.theme.title.lower()}
         # constructed: an idea may be text that no item may have
         goods = case.items or tuple(Item.model_construct(item_id=i, title=i) for i in _ideas(case.theme))
@@ -199,6 +208,7 @@ class FeatureReader:
             "known shopper": float(len(history) > 0),
             "history": float((ideas @ history.T).max(axis=1).mean()) if len(history) else 0.0,
             "history title": float((history @ vector).max()) if len(history) else 0.0,
+            "tells": float(len(told) > 0),
             "told": float((told @ vector).max()) if len(told) else 0.0,
             "told ideas": float((told @ ideas.T).max()) if len(told) else 0.0,
         }
@@ -240,6 +250,14 @@ class FeatureReader:
             "served least": min(by_library, default=0.0),
             "said": _mean(np.array(by_word)),
         }
+
+
+def _kept_diets(request: PageRequest) -> set[str]:
+    """The diets that a shopper keeps by keeping others (a vegan keeps dairy-free) or by avoiding their allergens."""
+    told = {normalise_diet(diet) for diet in request.shopper.diets}
+    avoided = {name for allergen in request.shopper.allergens for name in normalise_allergen(allergen)}
+    kept = {name for name, diet in DIET_RULES.items() if told & set(diet.implied_by)}
+    return told | kept | {name for name, diet in DIET_RULES.items() if diet.allergens and diet.allergens <= avoided}
 
 
 def _ideas(theme: Theme) -> tuple[str, ...]:

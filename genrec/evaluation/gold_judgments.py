@@ -1,17 +1,16 @@
 """Gold judgments: cases with the grades readers gave them, from a folder of JSON lines (rubrics: gold/README.md)."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from genrec.catalog.ingest import read_shoppers
+from genrec.catalog.ingest import read_items, read_shoppers
 from genrec.catalog.items import Item
 from genrec.catalog.sample import catalog_path, shoppers_path
 from genrec.errors import GenrecError, RequestError
@@ -21,6 +20,8 @@ from genrec.evaluation.judges import CRITERIA, GRADES, GuardrailCase, ItemCase, 
 from genrec.page import Objective, Page, PageItem, PageRequest, Provenance, Section, Shopper, Theme
 
 GOLD = Path(__file__).parent / "gold"
+Known = TypeVar("Known")
+
 FILES: Mapping[Level, str] = {
     "item": "items.jsonl",
     "section": "titles.jsonl",
@@ -71,22 +72,26 @@ class Gold:
         )
 
 
-@dataclass(frozen=True)
+class _Named(dict[str, Known]):
+    """Items or shoppers by id, which says what it lacks."""
+
+    def __init__(self, kind: str, where: Path, known: Iterable[tuple[str, Known]]) -> None:
+        super().__init__(known)
+        self._lacks = f"there is no {kind} {{!r}} in {where}"
+
+    def __missing__(self, key: str) -> Known:
+        raise RequestError(self._lacks.format(key))
+
+
 class _Source:
     """Where a folder's cases find items and shoppers: its own files, or the sample's."""
 
-    folder: Path
-
-    @cached_property
-    def items(self) -> Mapping[str, Item]:
-        own = self.folder / "catalog.jsonl"
-        text = (own if own.is_file() else catalog_path()).read_text(encoding="utf-8")
-        return {item.item_id: item for item in map(Item.model_validate_json, filter(str.strip, text.splitlines()))}
-
-    @cached_property
-    def shoppers(self) -> Mapping[str, Shopper]:
-        own = self.folder / "shoppers.jsonl"
-        return {s.shopper_id: s for s in read_shoppers(own if own.is_file() else shoppers_path())}
+    def __init__(self, folder: Path) -> None:
+        self.own = [path for name in ("catalog.jsonl", "shoppers.jsonl") if (path := folder / name).is_file()]
+        catalog = next((path for path in self.own if path.name == "catalog.jsonl"), catalog_path())
+        people = next((path for path in self.own if path.name == "shoppers.jsonl"), shoppers_path())
+        self.items = _Named("item", catalog, ((item.item_id, item) for item in read_items(catalog)))
+        self.shoppers = _Named("shopper", people, ((one.shopper_id, one) for one in read_shoppers(people)))
 
 
 def load_gold(folder: Path | None = None) -> Gold:
@@ -96,15 +101,15 @@ def load_gold(folder: Path | None = None) -> Gold:
 
     Raises:
         RequestError: a file or line that makes no sense; the message names both.
+        CatalogError: the folder's catalog.jsonl cannot be read.
 
     """
     home = folder or GOLD
     source = _Source(home)
     digest = sha256()
-    second: dict[tuple[str, str], dict[str, int]] = {}
-    for number, row in _rows(home / SECOND, digest.update):
-        with _at(home / SECOND, number):
-            second.setdefault((row["level"], row["key"]), {})[row["criterion"]] = _grade(row["grade"])
+    for path in source.own:
+        digest.update(path.name.encode() + path.read_bytes())
+    second = _second(home / SECOND, digest.update)
     levels: dict[Level, tuple[GoldCase, ...]] = {}
     for level, name in FILES.items():
         found: dict[str, GoldCase] = {}
@@ -115,12 +120,27 @@ def load_gold(folder: Path | None = None) -> Gold:
                     raise ValueError(f"split {row['split']!r} is none of {', '.join(SPLITS)}")
                 if key in found:
                     raise ValueError(f"{key!r} stands there twice")
-                again = second.get((level, key), {})
+                again = {criterion: grade for criterion, (_, grade) in second.pop((level, key), {}).items()}
                 found[key] = GoldCase(key, group, row["split"], case, grades, again)
         levels[level] = tuple(found.values())
+    for (level, key), left in second.items():
+        for number, _ in left.values():
+            raise RequestError(f"{home / SECOND}:{number}: there is no case {key!r} of level {level!r}")
     if not any(levels.values()):
         raise RequestError(f"{home}: no gold judgments; it needs at least one of {', '.join(FILES.values())}")
     return Gold(levels, digest.hexdigest()[:16])
+
+
+def _second(path: Path, digest: Callable[[bytes], None]) -> dict[tuple[Level, str], dict[str, tuple[int, int]]]:
+    """Line and grade of each criterion, by level and key."""
+    found: dict[tuple[Level, str], dict[str, tuple[int, int]]] = {}
+    for number, row in _rows(path, digest):
+        with _at(path, number):
+            level, criterion = row["level"], row["criterion"]
+            if CRITERIA.get(criterion) != level:
+                raise ValueError(f"{criterion!r} is no criterion of level {level!r}; there are {', '.join(CRITERIA)}")
+            found.setdefault((level, row["key"]), {})[criterion] = (number, _grade(row["grade"]))
+    return found
 
 
 def items_of(folder: Path | None = None) -> Mapping[str, Item]:

@@ -47,8 +47,9 @@ def purchase_metrics(
 ) -> dict[str, float | None]:
     """Recall and two-dimensional nDCG of all purchases and of new ones, and sections as a ranking.
 
-    None where nothing was bought (or nothing new). A section's gain is how many wanted things it shows first; the
-    ideal page has as many as fit in every section, from the top. An item that the catalog does not have is no hit.
+    None where nothing was bought (or nothing new), and for the lower half of a page of one section. A section's gain is
+    how many wanted things it shows first; the ideal page has as many as fit in every section, from the top. An item
+    that the catalog does not have is no hit.
     """
     rows = [[key_of(items[i.item_id], match) if i.item_id in items else "" for i in s.items] for s in page.sections]
     rows = [row[: request.items_per_section] for row in rows[: request.sections]]
@@ -56,7 +57,7 @@ def purchase_metrics(
     shape = {"rows": request.sections, "columns": request.items_per_section}
     gains = _firsts(rows, every)
     ideal = _filled(len(every), **shape)
-    marginal = marginal_gains(rows, every, **shape) if every else None
+    marginal = marginal_gains(rows, every, **shape) if every and request.sections > 1 else None
     return {
         "recall": _found(rows, every),
         "ndcg_2d": ndcg_2d(rows, every, **shape) if every else None,

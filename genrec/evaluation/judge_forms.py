@@ -15,7 +15,7 @@ from genrec.catalog.store import Catalog
 from genrec.evaluation.judges import GRADES, GuardrailCase, ItemCase, Judgment, Level, PageCase, SectionCase
 from genrec.programs.facts import plain_title, shopper_facts
 
-FORM = "form-1"
+FORM = "form-2"
 """Version of what is shown of a case; it changes with it, and so does the fingerprint of every LM judge."""
 TEXT_LIMIT = 300
 """Characters of any one text that are shown, and of a reason that is kept."""
@@ -88,7 +88,9 @@ def _read_grade(answer: dspy.Prediction) -> dict[int, Judgment]:
 
 
 def _read_denied(answer: dspy.Prediction) -> dict[int, Judgment]:
-    """A denied title takes the item with it, as on a page."""
+    """A denied title takes the item with it, as on a page, and an answer that denies every line is none, as there."""
+    if set(answer.deny) >= {1, 2} or not set(answer.deny) <= {1, 2}:
+        return {}
     denied = [what for number, what in ((1, "the title"), (2, "the item")) if number in answer.deny]
     return {0: _judgment(0 if denied else GRADES, f"GuardrailCheck denied {' and '.join(denied)}" if denied else "")}
 

@@ -3,7 +3,9 @@
 import json
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from genrec.catalog.encoder import CachingEmbedder
 from genrec.catalog.items import Item
 from genrec.catalog.manifest import read_manifest
 from genrec.catalog.minilm import MiniLM
+from genrec.catalog.sample import catalog_path
 from genrec.errors import IndexStateError, ModelFileError
 from genrec.evaluation.features import FeatureReader, Features
+from genrec.evaluation.fingerprints import digest_of, source_of
 from genrec.evaluation.judges import (
     CRITERIA,
     GOOD,
@@ -162,8 +166,21 @@ def open_learned(items: Mapping[str, Item], folder: Path | None = None) -> dict[
         scorers = {name: read_scorer(arrays, name, facts) for name, facts in _facts(manifest).items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"{home / FORESTS / ARRAYS}: damaged ({error}); {remedy}") from error
-    mark = sha256(content + relevance.fingerprint.encode() + json.dumps(manifest, sort_keys=True).encode())
-    return judges_of(scorers, CaseReader(items, relevance), mark.hexdigest()[:16])
+    weights = sha256(content).hexdigest()
+    mark = digest_of(weights, relevance.fingerprint, json.dumps(manifest, sort_keys=True), *_read_with())
+    return judges_of(scorers, CaseReader(items, relevance), mark)
+
+
+@cache
+def _read_with() -> tuple[str, ...]:
+    """The code and the word lists that make features of a case: with other ones the same weights are another judge."""
+    from genrec.catalog import text
+    from genrec.evaluation import features, forest, scorer, title_form
+    from genrec.programs import facts, library, policy, policy_terms, relevance
+
+    modules = (text, features, forest, scorer, title_form, facts, library, policy, policy_terms, relevance)
+    themes = files("genrec.programs").joinpath("themes.jsonl")
+    return (*map(source_of, modules), themes.read_text("utf-8"), catalog_path().read_text("utf-8"))
 
 
 def judges_of(scorers: Mapping[str, Scorer], reader: CaseReader, fingerprint: str) -> dict[str, Judge[Any]]:

@@ -125,9 +125,10 @@ class LMJudge(Generic[Case]):
         return [found[number] for number in range(len(cases))]
 
     def _fingerprint(self) -> str:
-        """Of the LM's name and how it is spoken to, the question as it is asked, and the rubrics; 16 digits."""
+        """Of the LM, where it is and how it is spoken to, the question as it is asked, and the rubrics; 16 digits."""
         asked = {
             "lm": self.name,
+            "endpoint": self._model.lm.kwargs.get("api_base"),
             "adapter": type(self._model.adapter).__name__,
             "temperature": self._model.lm.kwargs.get("temperature"),
             "criterion": self.criterion,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from genrec.catalog.store import Catalog
+from genrec.evaluation.spending import completeness, spending
 from genrec.page import Page, PageRequest, Section, Value
 from genrec.programs.affinity import History
 from genrec.programs.planning import title_problem
@@ -64,7 +65,7 @@ def score_page(page: Page, request: PageRequest, catalog: Catalog) -> PageScore:
         "diversity": _diversity(page, catalog),
         "distinctness": _distinctness(page, catalog),
         "titles": _titles(page),
-        "completeness": _completeness(page, request),
+        "completeness": completeness(page, request),
         "valid_output": _valid_output(page),
     }
     total = weighted_mean(values)
@@ -144,21 +145,13 @@ def _titles(page: Page) -> float:
     return good / (len(page.sections) + refused) if page.sections else 0.0
 
 
-def _completeness(page: Page, request: PageRequest) -> float:
-    """Items shown, counting no more than asked for in a section / (sections * items_per_section) asked for."""
-    sections = page.sections[: request.sections]
-    shown = sum(min(len(section.items), request.items_per_section) for section in sections)
-    return shown / (request.sections * request.items_per_section)
-
-
 def _valid_output(page: Page) -> float | None:
     """1 - failures / calls, over all stages; None when the LM was not asked.
 
     A call that failed before it was answered may be missing among the calls, so that failures can outnumber them.
     """
-    calls = sum(usage.calls for usage in page.usage.values())
-    failures = sum(usage.failures for usage in page.usage.values())
-    return 1.0 - min(failures / max(calls, failures), 1.0) if calls or failures else None
+    spent = spending([page])
+    return 1.0 - spent.failures / most if (most := max(spent.calls, spent.failures)) else None
 
 
 def _reason(values: Mapping[str, float | None], page: Page, catalog: Catalog) -> str:

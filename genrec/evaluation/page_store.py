@@ -1,6 +1,8 @@
 """Pages kept on disk, so that each is generated once: one JSONL file a maker, appended to as pages are made."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from os import truncate
 from pathlib import Path
@@ -30,6 +32,15 @@ def _header(maker: str) -> bytes:
     return json.dumps({"maker": maker}).encode() + b"\n"
 
 
+@contextmanager
+def unwritable(path: Path) -> Iterator[None]:
+    """Turns what the system says of `path`, e.g. that the disk is full, into an error that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be written ({error.strerror}); choose another directory with -o") from error
+
+
 class PageStore:
     """The pages of one maker: `get` what is there, `put` what was made. A line cut short by a crash is dropped."""
 
@@ -37,16 +48,17 @@ class PageStore:
         """Open or begin the file at `path`; `maker` names program, catalog and LM, and must be that of the file.
 
         Raises:
-            RequestError: the file holds pages of another maker, or is no page store.
+            RequestError: the file holds pages of another maker, is no page store, or cannot be read and written.
 
         """
         self._path = path
         self._pages: dict[str, Page] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file():
-            self._read(maker)
-        else:
-            path.write_bytes(_header(maker))
+        with unwritable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_file():
+                self._read(maker)
+            else:
+                path.write_bytes(_header(maker))
 
     def _read(self, maker: str) -> None:
         content = self._path.read_bytes()
@@ -84,5 +96,5 @@ class PageStore:
         """Keep `page`; it is on disk when this returns."""
         key = request_key(request)
         self._pages[key] = page
-        with self._path.open("a", encoding="utf-8") as file:
+        with unwritable(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"request": key, "page": page.model_dump(mode="json")}, ensure_ascii=False) + "\n")

@@ -12,7 +12,7 @@ from genrec.evaluation.judges import CRITERIA
 from genrec.evaluation.metrics import catalog_coverage, cohesion, gini, intra_list_diversity, miscalibration, novelty
 from genrec.evaluation.panel import PageVerdict
 from genrec.evaluation.results import Metric
-from genrec.evaluation.spending import spending
+from genrec.evaluation.spending import completeness, spending
 from genrec.page import Page, PageRequest
 from genrec.programs.affinity import History
 from genrec.programs.policy import Policy
@@ -28,7 +28,12 @@ METRICS: tuple[Metric, ...] = tuple(
         (BOUGHT, "ndcg_2d", True, "the same, with what stands near the top left counting more (two-dimensional nDCG)"),
         (BOUGHT, "recall_new", True, "share of the later purchases of kinds never bought before that the page showed"),
         (BOUGHT, "ndcg_2d_new", True, "two-dimensional nDCG of kinds never bought before: discovery"),
-        (BOUGHT, "section_precision", True, "share of sections that showed something bought later"),
+        (
+            BOUGHT,
+            "section_precision",
+            True,
+            "share of sections that showed something bought later which none above them shows",
+        ),
         (BOUGHT, "section_ndcg", True, "whether sections with more later purchases stand higher"),
         (BOUGHT, "section_mrr", True, "1 / rank of the first section with a later purchase"),
         (BOUGHT, "lower_half_gain", None, "what the lower half of the sections adds to those above, in ndcg_2d"),
@@ -76,12 +81,10 @@ def page_values(
     grounds = groundedness(page, request, catalog)
     together = cohesion(catalog.embedder.encode(titles) if titles else [])  # of nothing it is 0
     spent = spending([page])
-    asked = request.sections * request.items_per_section
-    shown = sum(min(len(s.items), request.items_per_section) for s in page.sections[: request.sections])
     values: Values = {
         **(purchase_metrics(page, request, split, catalog.items, match) if split.after else {}),
         **(_judged(verdict) if verdict is not None else {}),
-        "completeness": shown / asked,
+        "completeness": completeness(page, request),
         "denied": _denied(page, request, catalog, policy),
         "intra_list_diversity": intra_list_diversity(_vectors(known, catalog)),
         "novelty": novelty(sold, sales) if sold and sales else None,
@@ -90,7 +93,7 @@ def page_values(
         "grounded_titles": grounds.titles,
         "grounded_reasons": grounds.reasons,
         "empty": float(not ids),
-        "degraded": float(bool(page.degraded)),
+        "degraded": spent.degraded,
         "tokens": float(spent.input_tokens + spent.output_tokens),
         "lm_seconds": spent.seconds,
         "dollars": spent.dollars,

@@ -35,8 +35,8 @@ class Difference(Value):
     metric: str = Field(description="name of the metric")
     baseline: str = Field(description="the other program")
     difference: Interval = Field(description="mean of the paired differences; above 0 the first program has more")
-    wins: int = Field(description="shoppers for whom the first program is better")
-    losses: int = Field(description="shoppers for whom it is worse")
+    wins: int = Field(description="shoppers for whom the first program is better, or has more where neither is better")
+    losses: int = Field(description="shoppers for whom it is worse, or has less")
 
 
 class WeakSection(Value):
@@ -66,4 +66,5 @@ class EvaluationReport(Value):
     differences: tuple[Difference, ...] = Field(description="the first program against each other one")
     weakest: tuple[WeakSection, ...] = Field(description="worst sections of each program, worst first")
     judges: tuple[JudgeCard, ...] = Field(description="how far each judge agrees with gold judgments")
+    deciding: tuple[str, ...] = Field((), description="criteria whose judges made judge.score")
     notes: tuple[str, ...] = Field((), description="what a reader must know before believing the numbers")

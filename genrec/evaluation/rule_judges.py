@@ -1,25 +1,26 @@
 """The policy rules as a judge of guardrail.allowed: measured on the same cases, and by the same card, as an LM."""
 
-import inspect
 import sys
-from collections.abc import Sequence
-from hashlib import sha256
+from collections.abc import Sequence, Set
 
+from genrec.evaluation.fingerprints import digest_of, source_of
 from genrec.evaluation.judges import GRADES, GuardrailCase, Judgment
 from genrec.programs import policy_terms
-from genrec.programs.policy import Policy
+from genrec.programs.policy import Policy, ShopPolicy
 
 
 class PolicyJudge:
     """Says of every case what `policy` says. The title itself is not judged here: check_title does that when planning.
 
-    The fingerprint is that of the policy's source and the terms; what a policy object was given (which departments
-    declare diets, which diets the catalog has) is not in it.
+    Gold cases are of no one catalog, and so the judge asks about the item alone: it goes by what an item declares and
+    by its words, not by what a whole catalog declares, which is for the policy of a page.
     """
 
     criterion = "guardrail.allowed"
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
+        """`policy` defaults to the shop's rules, and should know of no catalog."""
+        policy = policy or ShopPolicy()
         self.name = "rules"
         self.fingerprint = _fingerprint(policy)
         self._policy = policy
@@ -36,12 +37,15 @@ class PolicyJudge:
 
 
 def _fingerprint(policy: Policy) -> str:
-    """SHA-256 of the policy's class, the source of its module, and that of the terms; 16 digits."""
+    """SHA-256 of the policy's class, the source of its module and of the terms, and what it was given; 16 digits."""
     kind = type(policy)
-    sources = [f"{kind.__module__}.{kind.__qualname__}"]
-    for module in (sys.modules[kind.__module__], policy_terms):
-        try:
-            sources.append(inspect.getsource(module))
-        except (OSError, TypeError):  # typed into an interpreter, or shipped without source
-            sources.append("")
-    return sha256("\0".join(sources).encode("utf-8", "replace")).hexdigest()[:16]
+    given = sorted(f"{name}={_stable(value)}" for name, value in getattr(policy, "__dict__", {}).items())
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return digest_of(name, source_of(sys.modules[kind.__module__]), source_of(policy_terms), *given)
+
+
+def _stable(value: object) -> str:
+    """A value as text that is the same in every process, where it has one."""
+    if isinstance(value, Set):
+        return repr(sorted(map(repr, value)))
+    return getattr(value, "__qualname__", None) or repr(value)

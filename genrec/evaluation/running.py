@@ -4,9 +4,9 @@ An evaluation that was interrupted goes on where it stopped; what it compares is
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from genrec.evaluation.page_store import PageStore
 from genrec.evaluation.page_values import METRICS, OVER_PAGES, Values, page_values, values_over_pages
 from genrec.evaluation.panel import PageVerdict, Panel
 from genrec.evaluation.results import Difference, EvaluationReport, Metric, Program, WeakSection
+from genrec.evaluation.spending import spending
 from genrec.evaluation.subjects import Setting, Subject
 from genrec.page import Page, PageRequest
 from genrec.programs.policy import ShopPolicy
@@ -84,13 +85,14 @@ def evaluate(
         weakest += sorted(weak, key=lambda w: (w.score, w.shopper_id, w.title))[:WEAKEST]
     programs = [_program(name, pages[name], rows[name], catalog) for name in pages]
     seen = tuple(m for m in METRICS if any(p.means.get(m.name) is not None for p in programs))
-    held_out = [purchase.at for one in people for purchase in one.split.after]
-    weeks = setting.weeks or -(-max((at - setting.on for at in held_out), default=timedelta()).days // 7)
+    later = [[p.at for p in one.split.after if p.item_id in catalog.items] for one in people]
+    last = max((at for days in later for at in days), default=None)
+    weeks = setting.weeks or -(-(last - setting.on).days // 7) if last else None
     return EvaluationReport(
         created_at=datetime.now(UTC),
         catalog=f"{catalog.name} {catalog.fingerprint[:12]}",
         on=setting.on,
-        weeks=weeks if held_out else None,
+        weeks=weeks,
         match=setting.match,
         sections=setting.sections,
         items_per_section=setting.items_per_section,
@@ -100,7 +102,8 @@ def evaluate(
         differences=tuple(_differences(programs, seen)),
         weakest=tuple(weakest),
         judges=tuple(card for card in panel.cards.values() if card is not None) if panel is not None else (),
-        notes=tuple(_notes(people, panel, bool(held_out))),
+        deciding=panel.deciding if panel is not None else (),
+        notes=(*_judge_notes(people, panel), *_shopper_notes(later), *_page_notes(contenders, pages, folder)),
     )
 
 
@@ -110,8 +113,12 @@ def page_file(one: Contender) -> str:
     return f"{name}-{sha256(one.maker.encode()).hexdigest()[:8]}.jsonl"
 
 
+def _file(one: Contender, folder: Path) -> Path:
+    return folder / "pages" / page_file(one)
+
+
 def _pages(one: Contender, people: Sequence[Subject], folder: Path, tell: Progress) -> list[Page]:
-    store = PageStore(folder / "pages" / page_file(one), one.maker)
+    store = PageStore(_file(one, folder), one.maker)
     generator: PageGenerator | None = None
     found = []
     for number, subject in enumerate(people, start=1):
@@ -181,28 +188,54 @@ def _differences(programs: Sequence[Program], metrics: Sequence[Metric]) -> list
     return found
 
 
-def _notes(people: Sequence[Subject], panel: Panel | None, held_out: bool) -> list[str]:
+def _judge_notes(people: Sequence[Subject], panel: Panel | None) -> list[str]:
+    if panel is None:
+        return []
+    asked = [c for c in panel.criteria if c != "page.coverage" or people[0].request.objectives]
+    unmeasured = [c for c in asked if panel.cards[c] is None and c not in panel.deciding]
+    advisory = [c for c in asked if c not in (*panel.deciding, *unmeasured)]
+    unearned = [c for c in panel.deciding if (card := panel.cards[c]) is None or not card.earned]
     notes: list[str] = []
-    if panel is not None:
-        asked = [c for c in panel.criteria if c != "page.coverage" or people[0].request.objectives]
-        unmeasured = [c for c in asked if panel.cards[c] is None and c not in panel.deciding]
-        advisory = [c for c in asked if c not in (*panel.deciding, *unmeasured)]
-        unearned = [c for c in panel.deciding if (card := panel.cards[c]) is None or not card.earned]
-        if advisory:
-            notes.append(f"Advisory only, because they agree too little with gold judgments: {', '.join(advisory)}.")
-        if unearned:
-            names = ", ".join(unearned)
-            notes.append(f"Judges under their bar or never measured decide here, because it was asked for: {names}.")
-        if unmeasured:
-            notes.append(f"Never measured against gold judgments, and so advisory too: {', '.join(unmeasured)}.")
-    if held_out:
-        without = sum(not one.split.after for one in people)
+    if advisory:
+        notes.append(f"Advisory only, because they agree too little with gold judgments: {', '.join(advisory)}.")
+    if unearned:
+        names = ", ".join(unearned)
+        notes.append(f"Judges under their bar or never measured decide here, because it was asked for: {names}.")
+    if unmeasured:
+        notes.append(f"Never measured against gold judgments, and so advisory too: {', '.join(unmeasured)}.")
+    return notes
+
+
+def _shopper_notes(later: Sequence[Sequence[date]]) -> list[str]:
+    """`later`: the days of each shopper's purchases that were held out."""
+    notes: list[str] = []
+    without = sum(not days for days in later)
+    if without < len(later):
         notes.append(
             "Later purchases were made without seeing these pages: a page that would have changed them gets no credit, "
             "and what shoppers buy anyway is easiest to find."
         )
         if without:
-            notes.append(f"{without} of {len(people)} shoppers bought nothing later and are left out of those metrics.")
-    if len(people) < 30:
-        notes.append(f"So few shoppers ({len(people)}): small differences cannot be told from chance.")
+            who = f"{without} of {len(later)} shoppers"
+            notes.append(f"{who} bought nothing later that the catalog has and are left out of those metrics.")
+    if len(later) < 30:
+        notes.append(f"So few shoppers ({len(later)}): small differences cannot be told from chance.")
     return notes
+
+
+def _page_notes(contenders: Sequence[Contender], pages: Mapping[str, Sequence[Page]], folder: Path) -> list[str]:
+    """Which programs were measured on pages that had to do without their LM, and how to have them made again."""
+    notes: list[str] = []
+    for one in contenders:
+        fell_back = sum(_unanswered(page) for page in pages[one.name])
+        if fell_back:
+            notes.append(
+                f"On {fell_back} of {len(pages[one.name])} pages of {one.name} the LM answered nothing: they show what "
+                f"the program does without it. Once it answers, delete {_file(one, folder)} and evaluate again."
+            )
+    return notes
+
+
+def _unanswered(page: Page) -> bool:
+    """Whether this page should have had an LM and did without it: none answered, or there was no time to ask."""
+    return bool(page.degraded) and page.provenance.lm not in ("", "none") and not spending([page]).output_tokens

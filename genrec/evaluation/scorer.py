@@ -46,6 +46,14 @@ BECAUSE: Mapping[str, str] = {
 }
 """What a feature that costs points says to a person; features without a phrase are never named."""
 
+ONLY_WITH: Mapping[str, str] = {
+    "history": "known shopper",
+    "told": "tells",
+    "served": "objectives",
+    "served least": "objectives",
+}
+"""Features that say nothing where another is 0."""
+
 
 class Scorer(NamedTuple):
     """One criterion as learned: which features are read, how they are weighed, where grades begin."""
@@ -75,8 +83,8 @@ class Scorer(NamedTuple):
 
     def reason(self, row: NDArray[np.float32], predicted: float) -> str:
         """The feature that costs most: the one whose usual value would raise the prediction most."""
-        known = "known shopper" not in self.names or bool(row[self.names.index("known shopper")])
-        tried = [n for n, name in enumerate(self.names) if name in BECAUSE and (known or name != "history")]
+        silent = {name for name, value in zip(self.names, row, strict=False) if not value}
+        tried = [n for n, name in enumerate(self.names) if name in BECAUSE and ONLY_WITH.get(name) not in silent]
         rows = np.repeat(row[None, :], len(tried), axis=0)
         rows[np.arange(len(tried)), tried] = self.usual[tried]
         gains = self.forest.predict(rows) - predicted

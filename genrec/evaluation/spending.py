@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from genrec.page import Page, StageUsage
+from genrec.page import Page, PageRequest, StageUsage
 
 
 class Spending(NamedTuple):
-    """Totals over `pages` pages, and shares of them."""
+    """Totals over pages, and shares of them."""
 
-    pages: int
     never_empty: float | None
     """Share of pages that show at least one item; None without pages."""
     degraded: float | None
@@ -18,16 +17,11 @@ class Spending(NamedTuple):
     failures: int
     input_tokens: int
     """Cached ones included."""
-    cached_tokens: int
     output_tokens: int
     seconds: float
     """Wall time of the stages that asked the LM."""
     dollars: float | None
     """None when the price of any stage that asked the LM is unknown; never a sum of the known ones only."""
-
-    def per_page(self, total: float | None) -> float | None:
-        """A total / pages; None without pages and for a total that is None."""
-        return total / self.pages if self.pages and total is not None else None
 
 
 def spending(pages: Sequence[Page]) -> Spending:
@@ -36,17 +30,22 @@ def spending(pages: Sequence[Page]) -> Spending:
     prices = [usage.dollars if usage.dollars is not None or _asked(usage) else 0.0 for usage in stages]
     known = [price for price in prices if price is not None]
     return Spending(
-        pages=len(pages),
         never_empty=_share([any(section.items for section in page.sections) for page in pages]),
         degraded=_share([bool(page.degraded) for page in pages]),
         calls=sum(usage.calls for usage in stages),
         failures=sum(usage.failures for usage in stages),
         input_tokens=sum(usage.input_tokens for usage in stages),
-        cached_tokens=sum(usage.cached_tokens for usage in stages),
         output_tokens=sum(usage.output_tokens for usage in stages),
         seconds=sum(usage.seconds for usage in stages),
         dollars=sum(known) if len(known) == len(prices) else None,
     )
+
+
+def completeness(page: Page, request: PageRequest) -> float:
+    """Items shown, counting no more than asked for in a section / (sections * items_per_section) asked for."""
+    sections = page.sections[: request.sections]
+    shown = sum(min(len(section.items), request.items_per_section) for section in sections)
+    return shown / (request.sections * request.items_per_section)
 
 
 def _asked(usage: StageUsage) -> bool:

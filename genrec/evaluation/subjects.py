@@ -1,7 +1,7 @@
 """Whom an evaluation asks pages for: shoppers with what they had bought, and what they bought later, held out."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -38,6 +38,7 @@ class Subject:
 def subjects(
     shoppers: Sequence[Shopper],
     setting: Setting,
+    known: Container[str] | None = None,
     *,
     limit: int | None = None,
     least_before: int = 0,
@@ -45,14 +46,17 @@ def subjects(
 ) -> list[Subject]:
     """The shoppers with at least so many purchases up to the day and in the weeks after; `limit` of them by the seed.
 
+    Of the purchases only those of `known` item ids are counted; None: all.
+
     Raises:
-        RequestError: there are none, or a page cannot have such a size.
+        RequestError: there are none, a limit below 1, or a page cannot have such a size.
 
     """
     found = []
     for shopper in sorted(shoppers, key=lambda s: s.shopper_id):
         split = split_history(shopper, setting.on, setting.weeks)
-        if len(split.before) >= least_before and len(split.after) >= least_after:
+        before, after = (sum(known is None or p.item_id in known for p in part) for part in split)
+        if before >= least_before and after >= least_after:
             request = _request(shopper.model_copy(update={"history": split.before}), setting)
             found.append(Subject(request, split))
     if not found:
@@ -60,6 +64,8 @@ def subjects(
             f"none of {len(shoppers)} shoppers has {least_before} purchases up to {setting.on} and {least_after} then; "
             "choose another --on, or lower --least-before and --least-after"
         )
+    if limit is not None and limit < 1:
+        raise RequestError(f"--limit {limit}: an evaluation needs at least one shopper")
     if limit is not None and limit < len(found):
         random.Random(setting.seed).shuffle(found)
         found = found[:limit]

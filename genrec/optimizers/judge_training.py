@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from genrec.catalog.items import Item
 from genrec.catalog.manifest import replacing, write_manifest
 from genrec.catalog.minilm import MINILM_SHA256
+from genrec.errors import GenrecError, RequestError
 from genrec.evaluation.agreement import weighted_kappa
 from genrec.evaluation.features import Features
 from genrec.evaluation.forest import LEAF, Forest
 from genrec.evaluation.gold_judgments import Gold, items_of, load_gold
-from genrec.evaluation.judges import CRITERIA, GOOD
+from genrec.evaluation.judges import CRITERIA, GOOD, Level, PageCase
 from genrec.evaluation.learned import (
     ARRAYS,
     FORESTS,
@@ -57,22 +58,35 @@ class Learned(NamedTuple):
     kappa: float
 
 
-def graded_pairs() -> list[tuple[str, str, float]]:
-    """(theme, item text, target) of sample items in relevance_graded.jsonl and relevance_gold.jsonl: no gold themes."""
-    items = items_of()
+def graded_pairs(gold: Gold) -> list[tuple[str, str, float]]:
+    """(theme, item text, target) of sample items in relevance_graded.jsonl and relevance_gold.jsonl.
+
+    Themes whose title stands in the dev or test cases of `gold`, over items, by itself or on a page, are left out.
+    """
+    items, known = items_of(), titles_of(gold, "dev", "test")
     data = Path(str(files("genrec.optimizers"))) / "data"
     pairs = []
     for row in _lines(data / "relevance_graded.jsonl"):
         theme = f"{row['title']}: {', '.join(row['concepts'])}"
-        pairs += [(theme, item_text(items[i]), TARGETS[grade]) for i, grade in row["grades"].items()]
+        if row["title"].casefold() not in known:
+            pairs += [(theme, item_text(items[i]), TARGETS[grade]) for i, grade in row["grades"].items()]
     for row in _lines(data / "relevance_gold.jsonl"):
-        pairs.append((row["theme"], item_text(items[row["item_id"]]), float(row["label"])))
+        if row["theme"].partition(":")[0].casefold() not in known:
+            pairs.append((row["theme"], item_text(items[row["item_id"]]), float(row["label"])))
     return pairs
+
+
+def titles_of(gold: Gold, *splits: str) -> set[str]:
+    """All section titles of item, section and page cases of these splits, in lower case."""
+    levels: tuple[Level, ...] = ("item", "section", "page")
+    cases = [c.case for level in levels for c in gold.levels.get(level, ()) if c.split in splits]
+    themes = [s.theme for c in cases for s in (c.page.sections if isinstance(c, PageCase) else (c,))]
+    return {theme.title.casefold() for theme in themes}
 
 
 def train_reader(gold: Gold, out: Path, *, epochs: float, minutes: float, seed: int, work: Path | None) -> None:
     """Train the cross-encoder of the item judge; calibrated on gold's dev themes. With `work` it can be resumed."""
-    pairs = graded_pairs()
+    pairs = graded_pairs(gold)
     model, steps = fit(pairs, SHAPE, epochs, minutes, 32, 6e-4, seed, work)
     dev = gold.cases("item.relevance", "dev")
     logits = raw_scores(model, [(theme_text(c.case.theme), item_text(c.case.item)) for c in dev])
@@ -95,9 +109,12 @@ def train_reader(gold: Gold, out: Path, *, epochs: float, minutes: float, seed: 
 def train_judges(items: Mapping[str, Item], gold: Gold, folder: Path, *, seed: int = 0) -> dict[str, float]:
     """Fit all forests on gold's train and dev cases and write them beside `folder`'s cross-encoder.
 
+    Raises RequestError when gold has too little of a criterion to train on.
+
     Returns weighted kappa by criterion on cases of folds that were left out. Pages are judged by what the section and
     item judges say of cases that those have seen in training: expect less of them on new shoppers.
     """
+    _check(gold)
     reader = CaseReader(items, CrossEncoderGate.load(folder / READER))
     scorers: dict[str, Scorer] = {}
     reached: dict[str, float] = {}
@@ -122,6 +139,16 @@ def train_judges(items: Mapping[str, Item], gold: Gold, folder: Path, *, seed: i
         training = {"gold": gold.fingerprint, "seed": seed, "kappa on left-out folds": reached}
         write_manifest(fresh, {"kind": KIND, "format_version": FORMAT_VERSION, "judges": facts, "training": training})
     return reached
+
+
+def _check(gold: Gold) -> None:
+    """Raises RequestError when a criterion has too few themes or shoppers to leave some out."""
+    for criterion, level in CRITERIA.items():
+        groups = {case.group for case in gold.cases(criterion, "train", "dev")}
+        if level != "guardrail" and len(groups) < FOLDS:
+            raise RequestError(
+                f"{criterion}: gold has train and dev cases of {len(groups)} themes or shoppers; it takes {FOLDS}"
+            )
 
 
 def learn(features: Sequence[Features], grades: NDArray[np.intp], groups: Sequence[str], *, seed: int) -> Learned:
@@ -210,7 +237,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        train(given)
+    except GenrecError as error:
+        parser.error(str(error))
+
+
+def train(given: argparse.Namespace) -> None:
+    """Train as the command line asks."""
     gold = load_gold(given.gold)
+    _check(gold)
     if not given.keep_reader:
         train_reader(
             gold,

@@ -9,7 +9,7 @@ import dspy
 from genrec.catalog.store import Catalog
 from genrec.page import Degradation, Drop, Page, PageItem, PageRequest, Provenance, Section, StageUsage
 from genrec.programs.asking import Asker
-from genrec.programs.fallback import popular_sections, static_themes
+from genrec.programs.fallback import POPULAR, popular_sections, static_themes
 from genrec.programs.filling import Filled, Filler, Notes
 from genrec.programs.gather import ConceptGroup
 from genrec.programs.planning import Planned
@@ -97,13 +97,17 @@ class Composer:
 
     def _popular(self, request: PageRequest, sections: Sequence[Section]) -> list[Section]:
         found: list[Section] = []
-        for theme, candidates in popular_sections(self.catalog, self.policy, request, taken=shown(sections)):
-            items = tuple(
-                PageItem(item_id=c.item.item_id, title=c.item.title, reason="Popular here", relevance=0.5, score=-n)
-                for n, c in enumerate(candidates[: request.items_per_section])
-            )
-            if len(sections) + len(found) < request.sections and len(items) >= LEAST_ITEMS:
-                found.append(Section(theme=theme, items=items))
+        for title in POPULAR:
+            taken = shown([*sections, *found])
+            for theme, candidates in popular_sections(self.catalog, self.policy, request, taken=taken, title=title):
+                if len(sections) + len(found) == request.sections:
+                    return found
+                items = tuple(
+                    PageItem(item_id=c.item.item_id, title=c.item.title, reason="Popular here", relevance=0.5, score=-n)
+                    for n, c in enumerate(candidates[: request.items_per_section])
+                )
+                if len(items) >= LEAST_ITEMS:
+                    found.append(Section(theme=theme, items=items))
         return found
 
 

@@ -14,6 +14,15 @@ from genrec.programs.policy import Policy, check_title
 from genrec.programs.ranking import Candidate
 
 STATIC_CONCEPTS = 6
+POPULAR = (
+    "Popular in {}",
+    "More in {}",
+    "Also liked in {}",
+    "Often bought in {}",
+    "Good sellers in {}",
+    "Worth a look in {}",
+)
+"""Titles of a department's best sellers, and of the next best where a shop has too few departments for a page."""
 POPULAR_DEPTH = 3
 """Best sellers looked at for each item that is to be shown."""
 
@@ -34,24 +43,26 @@ def static_themes(groups: Sequence[ConceptGroup], request: PageRequest) -> list[
 
 
 def popular_sections(
-    catalog: Catalog, policy: Policy, request: PageRequest, *, taken: Set[str]
-) -> list[tuple[Theme, list[Candidate]]]:
-    """Departments by what they sell, each with its best sellers that may be shown; no LM, no search, no gate."""
-    return list(each_popular(catalog, policy, request, taken=taken))
-
-
-def each_popular(
-    catalog: Catalog, policy: Policy, request: PageRequest, *, taken: Set[str], depth: int = POPULAR_DEPTH
+    catalog: Catalog,
+    policy: Policy,
+    request: PageRequest,
+    *,
+    taken: Set[str],
+    depth: int = POPULAR_DEPTH,
+    title: str = POPULAR[0],
 ) -> Iterator[tuple[Theme, list[Candidate]]]:
-    """The popular sections one by one, from the `depth` best sellers for each item that is to be shown."""
+    """Departments by what they sell, each with its best sellers that may be shown; no LM, no search, no gate.
+
+    One by one, from the `depth` best sellers for each item that is to be shown that are not `taken`.
+    """
     wanted = depth * request.items_per_section
     for department in catalog.departments:
         left = (i for i in catalog.item_ids(department.best_rows) if i not in taken)
         items = [catalog.items[i] for i in islice(left, wanted)]
-        title = f"Popular in {lower_first(department.name or 'the shop')}"[:TITLE_LIMIT]
-        allowed, _ = apply_rules(policy, request, title, items)
-        if len(allowed) >= 3 and check_title(title, request).allowed:
-            theme = Theme(concepts=concepts_of(allowed), title=title, rationale="What sells best here.")
+        named = title.format(lower_first(department.name or "the shop"))[:TITLE_LIMIT]
+        allowed, _ = apply_rules(policy, request, named, items)
+        if len(allowed) >= 3 and check_title(named, request).allowed:
+            theme = Theme(concepts=concepts_of(allowed), title=named, rationale="What sells best here.")
             yield theme, [Candidate(item, 0.5, "") for item in allowed]
 
 

@@ -90,11 +90,10 @@ def _guard(settings: Settings) -> str:
     from genrec.evaluation.cards import card_of, read_cards
     from genrec.evaluation.guard import lm_guard
     from genrec.evaluation.rule_judges import PolicyJudge
-    from genrec.programs.policy import ShopPolicy
     from genrec.serving.opening import open_model, open_program
 
     cards = read_cards(settings.home, bars_of(settings.judge_bars))
-    rules = f"policy rules ({standing(card_of(PolicyJudge(ShopPolicy()), cards))})"
+    rules = f"policy rules ({standing(card_of(PolicyJudge(), cards))})"
     if open_model(settings).small:
         return f"{rules} alone; a small LM is not asked"
     program = open_program(settings, Catalog.open(settings.catalog, embedder=settings.embedder, home=settings.home))

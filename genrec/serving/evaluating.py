@@ -1,13 +1,16 @@
 """From what a caller says to an evaluation: whom, against what, judged by whom."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import cast
+
+from filelock import FileLock, Timeout
 
 import genrec
 from genrec import __version__, registry
@@ -16,6 +19,7 @@ from genrec.catalog.sample import shoppers_path
 from genrec.catalog.store import Catalog
 from genrec.errors import RequestError, SettingsError
 from genrec.evaluation.held_out import Match
+from genrec.evaluation.page_store import unwritable
 from genrec.evaluation.results import EvaluationReport
 from genrec.evaluation.running import Contender, Progress, evaluate
 from genrec.evaluation.subjects import Setting, subjects
@@ -23,6 +27,7 @@ from genrec.lm.connect import EMBEDDED
 from genrec.page import Shopper
 from genrec.programs.baselines import BASELINES
 from genrec.programs.top_down import PageGenerator, TopDown
+from genrec.serving.evaluation_html import render_report
 from genrec.serving.judging import JudgeName, panel_of
 from genrec.serving.opening import open_generator
 from genrec.serving.requests import parse_objective
@@ -63,9 +68,7 @@ def run(settings: Settings, catalog: Catalog, asked: Asked, folder: Path, progre
         GenrecError: shoppers, a program, a judge or `folder` cannot be used; the message says which.
 
     """
-    from genrec.serving.evaluation_html import render_report
-
-    everyone, on = shoppers_of(asked)
+    chosen, everyone, on = shoppers_of(asked)
     setting = Setting(
         on,
         asked.weeks,
@@ -77,20 +80,42 @@ def run(settings: Settings, catalog: Catalog, asked: Asked, folder: Path, progre
         asked.seed,
     )
     people = subjects(
-        everyone, setting, limit=asked.limit, least_before=asked.least_before, least_after=asked.least_after
+        chosen,
+        setting,
+        catalog.items,
+        limit=asked.limit,
+        least_before=asked.least_before,
+        least_after=asked.least_after,
     )
     told: list[str] = []
     contenders = contenders_of(settings, catalog, asked.programs, everyone, tell=told.append)
     panel = panel_of(settings, catalog, asked.judge) if asked.judge != "none" else None
-    report = evaluate(contenders, people, catalog, setting, folder, panel=panel, progress=progress)
-    report = report.model_copy(update={"notes": (*dict.fromkeys(told), *report.notes)})
-    write(folder / "report.json", report.model_dump_json(indent=1))
-    write(folder / "report.html", render_report(report))
+    with _alone(folder):
+        report = evaluate(contenders, people, catalog, setting, folder, panel=panel, progress=progress)
+        report = report.model_copy(update={"notes": (*dict.fromkeys(told), *report.notes)})
+        write(folder / "report.json", report.model_dump_json(indent=1))
+        write(folder / "report.html", render_report(report))
     return report
 
 
-def shoppers_of(asked: Asked) -> tuple[list[Shopper], date]:
-    """Everyone in the file, or the sample's shoppers of the split, and the day of the pages.
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While no other evaluation writes into `folder`: two would make each page twice, and lose some."""
+    lock = FileLock(folder / ".lock", timeout=0)
+    with unwritable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout as error:  # an OSError too
+            raise RequestError(f"{folder}: another evaluation writes there; wait, or choose another -o") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def shoppers_of(asked: Asked) -> tuple[list[Shopper], list[Shopper], date]:
+    """Whom pages are for (all in the file, or the sample's of the split), all that are known, and the day of the pages.
 
     Raises:
         RequestError: the file cannot be read, the split is none, or a file comes without a day.
@@ -101,13 +126,15 @@ def shoppers_of(asked: Asked) -> tuple[list[Shopper], date]:
             raise RequestError(
                 f"{asked.shoppers}: say on which day pages are made (--on): later purchases are held out"
             )
-        return read_shoppers(asked.shoppers), asked.on
+        everyone = read_shoppers(asked.shoppers)
+        return everyone, everyone, asked.on
     facts = json.loads(shoppers_path().with_name("splits.json").read_text(encoding="utf-8"))
     if asked.split not in (*SPLITS, "all"):
         raise RequestError(f"--split {asked.split}: choose one of {', '.join(SPLITS)}, all")
     wanted = {name for split in SPLITS if asked.split in (split, "all") for name in facts[split]}
-    chosen = [shopper for shopper in read_shoppers(shoppers_path()) if shopper.shopper_id in wanted]
-    return chosen, asked.on or date.fromisoformat(facts["today"])
+    everyone = read_shoppers(shoppers_path())
+    chosen = [shopper for shopper in everyone if shopper.shopper_id in wanted]
+    return chosen, everyone, asked.on or date.fromisoformat(facts["today"])
 
 
 def contenders_of(
@@ -126,7 +153,7 @@ def contenders_of(
         SettingsError: a name twice, or one of no program.
 
     """
-    chosen = tuple(names) or (settings.model, *BASELINES)
+    chosen = tuple(names) or tuple(dict.fromkeys((settings.model, *BASELINES)))
     if len(set(chosen)) < len(chosen):
         raise SettingsError(f"--program {' '.join(chosen)}: each only once")
 
@@ -152,10 +179,10 @@ def maker(name: str, catalog: Catalog, settings: Settings, interactions: Sequenc
 def _sources() -> str:
     """Digest of all that makes pages, code, weights and word lists: who changes a prompt gets new pages."""
     digest, home = sha256(), Path(genrec.__file__).parent
-    for part in ("catalog", "lm", "programs", "signatures"):
-        for path in sorted((home / part).rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                digest.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
+    folders = [path for part in ("catalog", "lm", "programs", "signatures") for path in (home / part).rglob("*")]
+    for path in sorted([*folders, home / "page.py", home / "pyfunc.py"]):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -187,10 +214,8 @@ def write(path: Path, text: str) -> None:
         RequestError: it cannot be written.
 
     """
-    try:
+    with unwritable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.new")
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(path)
-    except OSError as error:
-        raise RequestError(f"{path}: cannot be written ({error.strerror}); choose another directory with -o") from error

@@ -14,6 +14,7 @@ from genrec.evaluation.results import Difference, EvaluationReport, Metric, Prog
 from genrec.serving.evaluation_plots import Row, plot_intervals
 from genrec.serving.evaluation_reading import (
     JUDGED,
+    SCORE,
     Standing,
     advisory,
     by_group,
@@ -51,7 +52,7 @@ def render_report(report: EvaluationReport) -> str:
     `report` has at least one program.
     """
     first, said = report.programs[0], headline(report)
-    judged = [metric for metric in report.metrics if metric.name.startswith(JUDGED)]
+    judged = [metric.name for metric in report.metrics if metric.name.startswith(JUDGED)]
     known = {card.criterion for card in report.judges}
     return _template().render(
         report=report,
@@ -67,7 +68,7 @@ def render_report(report: EvaluationReport) -> str:
         sections_advisory=sections_advisory(report),
         cards=[_card(card) for card in report.judges],
         judges_drawing=_judges_drawing(report),
-        unmeasured=[metric.name for metric in judged if metric.name.removeprefix(JUDGED) not in known],
+        unmeasured=[name for name in judged if name != SCORE and name.removeprefix(JUDGED) not in known],
         resamples=RESAMPLES,
         glossary=by_group(report.metrics),
         advice={metric.name: advisory(report, metric) for metric in report.metrics},

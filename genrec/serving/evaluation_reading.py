@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from genrec.evaluation.agreement import JudgeCard
-from genrec.evaluation.bootstrap import Interval
+from genrec.evaluation.bootstrap import LEAST, Interval
 from genrec.evaluation.results import Difference, EvaluationReport, Metric, Program
 
 KEYS_PER_GROUP = 2
@@ -37,7 +37,7 @@ class Standing(StrEnum):
     UNSHOWN = "no difference shown"
     """The interval of the paired difference holds 0."""
     UNKNOWN = "cannot be told"
-    """There is no interval: fewer than two shoppers."""
+    """There is no interval: too few shoppers for one."""
 
     @property
     def opposite(self) -> "Standing":
@@ -66,10 +66,15 @@ def difference_of(report: EvaluationReport, metric: str, baseline: str) -> Diffe
 def advisory(report: EvaluationReport, metric: Metric) -> str:
     """Why a metric's numbers are no more than advice; empty when they may decide.
 
-    A judged metric decides when its criterion has a card, and every card of it has earned to.
+    A judged metric decides when its criterion has a card, and every card of it has earned to; the score of all judges,
+    when all that it is made of do.
     """
-    if not metric.name.startswith(JUDGED) or metric.name == SCORE:  # the score is of those that decide
+    if not metric.name.startswith(JUDGED):
         return ""
+    if metric.name == SCORE:
+        earned = {card.criterion for card in report.judges if card.earned}
+        unearned = [criterion for criterion in report.deciding if criterion not in earned]
+        return f"it counts judges that have not earned it: {', '.join(unearned)}" if unearned else ""
     cards = [card for card in report.judges if card.criterion == metric.name.removeprefix(JUDGED)]
     if not cards:
         return "its agreement with gold judgments was not measured"
@@ -78,8 +83,8 @@ def advisory(report: EvaluationReport, metric: Metric) -> str:
 
 def sections_advisory(report: EvaluationReport) -> bool:
     """Whether the scores of single sections are advice: some judge of items or sections has not earned to decide."""
-    cards = [card for card in report.judges if card.criterion.startswith(("section.", "item."))]
-    return not cards or not all(card.earned for card in cards)
+    parts = [m for m in report.metrics if m.name.startswith((f"{JUDGED}section.", f"{JUDGED}item."))]
+    return not parts or any(advisory(report, metric) for metric in parts)
 
 
 def verdict(card: JudgeCard) -> str:
@@ -87,6 +92,8 @@ def verdict(card: JudgeCard) -> str:
     kappa = card.agreement.kappa
     if kappa is None:
         return "its agreement is not defined on these cases"
+    if not card.told:
+        return f"{counted(card.cases, 'case')} of too few themes or shoppers cannot tell"
     if not card.earned:
         return f"kappa {kappa.value:.2f} is below its bar of {card.bar:.2f}"
     if kappa.low is not None and kappa.low < card.bar:
@@ -225,7 +232,8 @@ def _says(
         weeks = f"in the next {counted(report.weeks, 'week')}" if report.weeks else "later"
         close = other is not None and f"{mean.value:.0%}" == f"{other.value:.0%}"
         said = f"{program.name} finds {mean.value:{'.1%' if close else '.0%'}}"
-        return said if short else f"{said} of what shoppers bought {weeks}"
+        what = "the kinds of things that" if report.match == "leaf" else "what"
+        return said if short else f"{said} of {what} shoppers bought {weeks}"
     lower = "" if metric.higher_is_better else " (lower is better)"
     said = f"{program.name} scores {number(mean.value, decimals(report, metric))}"
     return said if short else f"{said} on {metric.name}{lower}"
@@ -235,7 +243,7 @@ def _difference_line(report: EvaluationReport, metric: Metric, difference: Diffe
     digits, interval = decimals(report, metric), difference.difference
     told = f"Difference {number(interval.value, digits)} {span(interval, digits)}".rstrip()
     if stands is Standing.UNKNOWN:
-        told += "; with fewer than two shoppers no interval can be given"
+        told += f"; with fewer than {LEAST} shoppers no interval can be given"
     first = report.programs[0].name
     shoppers = f"{first} is better for {difference.wins:,} of {counted(interval.n, 'shopper')}"
     return f"{told}: {shoppers}, worse for {difference.losses:,}."

@@ -14,7 +14,6 @@ from genrec.evaluation.judges import Judge
 from genrec.evaluation.panel import Panel
 from genrec.evaluation.rule_judges import PolicyJudge
 from genrec.evaluation.running import Progress
-from genrec.programs.policy import ShopPolicy
 from genrec.serving.opening import open_model
 from genrec.settings import Settings
 
@@ -38,7 +37,7 @@ def judges_of(settings: Settings, catalog: Catalog, judge: JudgeName) -> dict[st
         ModelFileError: the learned judges are missing or damaged.
 
     """
-    rules = PolicyJudge(ShopPolicy(catalog.declares_diets, catalog_diets=catalog.diets))
+    rules = PolicyJudge()
     found = {one.criterion: one for one in _asked(settings, judge, catalog.items)}
     return {**found, rules.criterion: rules}
 
@@ -59,14 +58,15 @@ def measure_judges(
     if judge == "none":
         raise SettingsError("--judges --judge none: name who is to be measured, learned or lm")
     found, items, bars = load_gold(gold), items_of(gold), bars_of(settings.judge_bars)
-    judges = [*_asked(settings, judge, items), *([] if judge == "lm" else [PolicyJudge(ShopPolicy())])]
+    judges = [*_asked(settings, judge, items), *([] if judge == "lm" else [PolicyJudge()])]
     cards: list[JudgeCard] = []
     for number, one in enumerate(judges, start=1):
         card = measure(one, found, bar=bars[one.criterion], split=split)
-        cards += [card] if card is not None else []
+        if card is not None:
+            cards.append(card)
+            if split == "test":  # one by one: those of an LM cost money, and the next question may fail
+                write_cards([card], settings.home / FILE)
         progress("judges", number, len(judges))
-    if split == "test":
-        write_cards(cards, settings.home / FILE)
     return cards
 
 

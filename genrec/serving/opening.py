@@ -77,6 +77,7 @@ def open_generator(
         relevance=CosineRelevance(catalog.embedder) if settings.relevance == "cosine" else None,
         ranker=load_ranker(settings.ranker, catalog) if settings.ranker else None,
         threshold=settings.threshold,
+        deadline=settings.lm_deadline,
     )
 
 

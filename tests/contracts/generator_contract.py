@@ -179,6 +179,21 @@ class GeneratorContract:
         self.check(page, request, catalog)
         assert all(len(section.items) >= 3 for section in page.sections)
 
+    @pytest.mark.parametrize("categories", [("Lamps", "Table"), ()], ids=["one department", "none"])
+    def test_a_shop_of_one_department_fills_a_page(
+        self, make: Make, tmp_path: Path, categories: tuple[str, ...]
+    ) -> None:
+        items = [
+            Item(item_id=f"l{n:02}", title=f"Lamp of kind {n} in {word}", categories=categories, popularity=60.0 - n)
+            for n in range(60)
+            for word in ("oak" if n % 2 else "steel",)
+        ]
+        catalog = Catalog.build(items, tmp_path / "lamps", Compass())
+        request = asking("new", sections=5)
+        page = make(catalog, others()).generate(request)
+        assert [len(section.items) for section in page.sections] == [SIZE] * 5
+        self.check(page, request, catalog)
+
     @pytest.mark.parametrize("fields", [{"in_stock": False}, {"min_age": 21}], ids=["sold out", "for adults"])
     def test_nothing_to_show_is_an_empty_page(self, make: Make, tmp_path: Path, fields: dict[str, Any]) -> None:
         items = [Item.model_validate({"item_id": f"i{n}", "title": f"Lamp {n}", **fields}) for n in range(5)]

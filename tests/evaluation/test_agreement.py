@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from genrec.errors import SettingsError
-from genrec.evaluation.agreement import BARS, Agreement, JudgeCard, agreement, auc, bars_of, ceiling, weighted_kappa
+from genrec.evaluation.agreement import (
+    BARS,
+    LEAST_CASES,
+    Agreement,
+    JudgeCard,
+    agreement,
+    auc,
+    bars_of,
+    ceiling,
+    standing,
+    weighted_kappa,
+)
 from genrec.evaluation.bootstrap import Interval
 from genrec.evaluation.judges import CRITERIA, Judgment
 
@@ -142,15 +153,15 @@ def width(interval: Interval) -> float:
     return interval.high - interval.low
 
 
-def card(value: float | None, bar: float = 0.6) -> JudgeCard:
+def card(value: float | None, bar: float = 0.6, cases: int = LEAST_CASES) -> JudgeCard:
     found: dict[str, Any] = dict.fromkeys(("auc", "true_positive_rate", "true_negative_rate"))
-    kappas = None if value is None else Interval(value=value, n=9)
+    kappas = None if value is None else Interval(value=value, low=value - 0.2, high=value + 0.2, n=cases)
     return JudgeCard(
         judge="learned",
         criterion="page.fit",
         fingerprint="f",
         gold="g/test",
-        cases=9,
+        cases=cases,
         agreement=Agreement(kappa=kappas, **found),
         ceiling=None,
         bar=bar,
@@ -164,6 +175,12 @@ class TestEarned:
 
     def test_an_undefined_kappa_earns_nothing_however_low_the_bar(self) -> None:
         assert not card(None, bar=0.0).earned
+
+    def test_few_cases_earn_nothing_however_well_judged(self) -> None:
+        few, narrow = card(1.0, cases=LEAST_CASES - 1), card(1.0)
+        assert not few.earned and standing(few) == "kappa 1.000 on 19 cases is too few to tell"
+        without = narrow.agreement.model_copy(update={"kappa": Interval(value=1.0, n=90)})
+        assert not narrow.model_copy(update={"agreement": without}).earned, "of fewer groups than an interval needs"
 
     def test_every_criterion_has_a_bar(self) -> None:
         assert list(BARS) == list(CRITERIA)

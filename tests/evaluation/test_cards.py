@@ -36,7 +36,7 @@ def card(judge: str = "says", criterion: str = "page.fit", fingerprint: str = "f
         criterion=criterion,
         fingerprint=fingerprint,
         gold="g/test",
-        cases=4,
+        cases=40,
         agreement=Agreement(kappa=Interval(value=kappa, low=1 / 3, high=0.9, n=4), **unknown),
         ceiling=None,
         bar=BARS[criterion],
@@ -72,7 +72,7 @@ class TestMeasure:
         assert found.agreement.kappa.value == pytest.approx(1 - 3 / 29)
         assert found.agreement.true_negative_rate is not None
         assert found.agreement.true_negative_rate.value == 1 / 2
-        assert found.earned
+        assert not found.earned, "three cases are too few to tell"
         # readers: 0 and 3 against 1 and 3; squared distances of the pairs 1, 9, 4, 0 over two cases
         assert found.ceiling is not None
         assert found.ceiling.value == pytest.approx(1 - 1 / (14 / 2))
@@ -101,23 +101,29 @@ class TestKeeping:
         assert read_cards(tmp_path / "home") == made
 
     def test_a_measured_judge_gets_a_new_card_and_others_keep_theirs(self, tmp_path: Path) -> None:
-        old = [card(kappa=0.1), card("lm", kappa=0.2), card(criterion="page.cohesion")]
+        old = [card(kappa=0.1), card("lm", fingerprint="f3"), card(fingerprint="f2"), card(criterion="page.cohesion")]
         write_cards(old, tmp_path / FILE)
-        write_cards([card(fingerprint="f2", kappa=0.9)], tmp_path / FILE)
-        assert read_cards(tmp_path) == [card(fingerprint="f2", kappa=0.9), *old[1:]]
+        write_cards([card(kappa=0.9)], tmp_path / FILE)
+        assert read_cards(tmp_path) == [card(kappa=0.9), *old[1:]]
+
+    def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "home").write_text("a file")
+        with pytest.raises(RequestError, match=r"home/judges\.json: cards cannot be kept there .*GENREC_HOME"):
+            write_cards([card()], tmp_path / "home" / FILE)
 
     def test_own_cards_come_before_the_shipped_ones_which_stay_as_they_are(self, tmp_path: Path, shipped: Path) -> None:
-        write_cards([card(kappa=0.1), card("lm")], shipped)
+        lm, third = card("lm", fingerprint="lm"), card("third", fingerprint="third")
+        write_cards([card(kappa=0.1), lm], shipped)
         write_cards([card(kappa=0.9)], tmp_path / FILE)
-        write_cards([card("third")], tmp_path / FILE)
-        assert read_cards(tmp_path) == [card("third"), card(kappa=0.9), card(kappa=0.1), card("lm")]
-        assert read_cards(None) == [card(kappa=0.1), card("lm")]
+        write_cards([third], tmp_path / FILE)
+        assert read_cards(tmp_path) == [third, card(kappa=0.9), card(kappa=0.1), lm]
+        assert read_cards(None) == [card(kappa=0.1), lm]
         assert len(json.loads((tmp_path / FILE).read_text(encoding="utf-8"))["cards"]) == 2
 
     def test_the_bar_it_was_measured_with_stays_in_the_file(self, tmp_path: Path) -> None:
         strict = card().model_copy(update={"bar": 0.95})
         write_cards([strict], tmp_path / FILE)
-        write_cards([card("lm")], tmp_path / FILE)
+        write_cards([card("lm", fingerprint="lm")], tmp_path / FILE)
         assert [one["bar"] for one in json.loads((tmp_path / FILE).read_bytes())["cards"]] == [0.6, 0.95]
 
     def test_bars_of_the_settings_are_those_that_count(self, tmp_path: Path) -> None:

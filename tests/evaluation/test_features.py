@@ -12,6 +12,7 @@ from genrec.catalog.items import Item
 from genrec.evaluation.features import HISTORY, SEASONS, FeatureReader
 from genrec.evaluation.judges import ItemCase, PageCase, SectionCase
 from genrec.page import Objective, PageRequest, Purchase, Theme
+from genrec.programs.library import shipped_themes
 from genrec.programs.relevance import theme_text
 from tests.contracts.judge_contract import page_of
 from tests.programs.small_shop import Compass, bought, request
@@ -93,6 +94,8 @@ class TestDay:
             ("Simmering pots", date(2026, 11, 12), 0, 0),
             ("Nicely iced", date(2026, 7, 1), 0, 0),
             ("May we suggest", date(2026, 7, 1), 0, 0),
+            ("Ice cream and spring rolls with snow peas", date(2026, 11, 12), 0, 0),
+            ("Snowy spring walks", date(2026, 1, 12), 1, 1),
         ],
     )
     def test_seasons(self, reader: FeatureReader, title: str, day: date, known: float, out: float) -> None:
@@ -124,6 +127,22 @@ class TestShopper:
             (0, 1, 0),
         ]
 
+    @pytest.mark.parametrize(
+        ("shopper", "title"),
+        [
+            ({"diets": {"vegan"}}, "Dairy-free treats"),
+            ({"diets": {"vegan"}}, "Vegetarian suppers"),
+            ({"allergens": {"milk"}}, "Dairy-free treats"),
+            ({"allergens": {"nut allergy"}}, "Nut-free baking"),
+        ],
+    )
+    def test_diets_that_another_or_an_allergy_asks_for(
+        self, reader: FeatureReader, shopper: dict[str, Any], title: str
+    ) -> None:
+        found = section(reader, titled(title), **shopper)
+        assert (found["diet kept"], found["diet of others"]) == (1, 0)
+        assert section(reader, titled("Halal grills"), **shopper)["diet of others"] == 1
+
     def test_denied_goods_are_a_share(self, reader: FeatureReader) -> None:
         found = section(reader, TEATIME, TEA, BISCUITS, allergens={"gluten"})
         assert found["denied"] == 1 / 2
@@ -151,6 +170,21 @@ class TestShopper:
         assert section(reader, CLEAN, likes=("soap",))["told"] == pytest.approx(1)
         assert section(reader, CLEAN, note="black tea, please", likes=(" ",))["told"] == pytest.approx(0, abs=1e-6)
         assert section(reader, CLEAN)["told"] == 0
+        assert section(reader, CLEAN, note="black tea, please")["tells"] == 1
+        assert section(reader, CLEAN, note=" ")["tells"] == 0
+
+    def test_a_title_of_the_library_is_not_compared_with_itself(self) -> None:
+        title = shipped_themes()[0].title
+
+        class Only(Wide):
+            """Every text at 90 degrees but this title at 0."""
+
+            def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+                return np.eye(2, dtype=np.float32)[[int(text != title) for text in texts]]
+
+        found = FeatureReader(Only(), ITEMS)
+        assert section(found, titled(title))["like a written title"] == 0
+        assert section(found, titled("Soap"))["like a written title"] == 1
 
 
 class Relevance:

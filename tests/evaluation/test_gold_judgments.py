@@ -255,7 +255,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("items.jsonl", {"grade": "3"}, "grade '3'"),
     ("items.jsonl", {"grade": True}, "grade True"),
     ("items.jsonl", {"grade": MISSING}, "there is no 'grade'"),
-    ("items.jsonl", {"item_id": "coffee"}, "there is no 'coffee'"),
+    ("items.jsonl", {"item_id": "coffee"}, "there is no item 'coffee' in "),
     ("items.jsonl", {"split": "holdout"}, "split 'holdout' is none of train, dev, test"),
     ("items.jsonl", {"concepts": []}, "concepts"),
     ("items.jsonl", {"concepts": "tea"}, "concepts"),
@@ -277,6 +277,9 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("guardrails.jsonl", {"item": {"item_id": "tea"}}, "title"),
     ("second.jsonl", {"grade": 1.5}, "grade 1.5"),
     ("second.jsonl", {"key": MISSING}, "there is no 'key'"),
+    ("second.jsonl", {"key": "t/nothing"}, "there is no case 't/nothing' of level 'item'"),
+    ("second.jsonl", {"level": "items"}, "'item.relevance' is no criterion of level 'items'"),
+    ("second.jsonl", {"criterion": "relevance"}, "'relevance' is no criterion of level 'item'"),
 ]
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from genrec.errors import ModelFileError
 from genrec.evaluation import learned
+from genrec.evaluation.gold_judgments import load_gold
 from genrec.evaluation.judges import CRITERIA, ItemCase, Judge, PageCase, SectionCase
 from genrec.evaluation.learned import CaseReader, judged_parts, open_learned
-from genrec.page import Theme
+from genrec.evaluation.scorer import BECAUSE, ONLY_WITH
+from genrec.page import Shopper, Theme
 from genrec.programs.relevance import CrossEncoderGate
 from tests.contracts.judge_contract import ITEMS, REQUESTS, THEMES, JudgeContract, page_of, same, usual_cases
 
@@ -79,6 +81,16 @@ class TestWhatTheyNotice:
         better, worse = judges[criterion].judge(cases)
         assert better.score > worse.score
         assert worse.reason, "what is not good has a reason"
+
+    def test_nothing_is_said_of_what_is_not_known(self, judges: Mapping[str, Judge[Any]]) -> None:
+        stranger = NEW.model_copy(update={"shopper": Shopper(shopper_id="x"), "objectives": ()})
+        titles = [case.case.theme for case in load_gold().cases("section.fit", "train")][:150]
+        judged = judges["section.fit"].judge([SectionCase(stranger, theme) for theme in titles])
+        page = page_of(stranger, [(WINE, [ITEMS["wine"]])])
+        judged += [judges[name].judge([PageCase(stranger, page, ITEMS)])[0] for name in ("page.fit", "page.coverage")]
+        said = {judgment.reason for judgment in judged} - {""}
+        assert len(said) > 3
+        assert not said & {BECAUSE[name] for name in ONLY_WITH}
 
     def test_a_page_of_strays(self, judges: Mapping[str, Judge[Any]]) -> None:
         right = page_of(NEW, [(SOUP, [ITEMS["soup"], ITEMS["bread"]]), (WINE, [ITEMS["wine"]])])

@@ -15,7 +15,7 @@ from genrec.errors import LMError, SettingsError
 from genrec.evaluation.judges import CRITERIA, GuardrailCase, ItemCase, Judge, Judgment, PageCase, SectionCase
 from genrec.evaluation.lm_judges import LMJudge, lm_judges
 from genrec.lm.chat import ChatAdapter, JSONAdapter
-from genrec.lm.connect import LanguageModel
+from genrec.lm.connect import LanguageModel, open_lm
 from genrec.page import PageRequest, Theme
 from genrec.programs.asking import Asker
 from genrec.programs.facts import shopper_facts
@@ -70,7 +70,7 @@ def thoughtful(request: Request) -> str:
         lines = [line.partition(". ") for line in shown(request, "items")]
         return grades(**{f"n{number}": crc32((theme + line).encode()) % 4 for number, _, line in lines})
     if "`[[ ## deny ## ]]`" in asked(request):
-        return answer(deny=[n for n in (1, 2) if crc32(f"{n}{asked(request)}".encode()) % 3 == 0])
+        return answer(deny=[[], [1], [2]][crc32(asked(request).encode()) % 3])
     return graded(crc32(asked(request).encode()) % 4)
 
 
@@ -270,13 +270,24 @@ class TestGuardrail:
             ([], Judgment(1.0, 3, "")),
             ([2], Judgment(0.0, 0, "GuardrailCheck denied the item")),
             ([1], Judgment(0.0, 0, "GuardrailCheck denied the title")),
-            ([2, 1], Judgment(0.0, 0, "GuardrailCheck denied the title and the item")),
-            ([0, 3, -1], Judgment(1.0, 3, "")),
         ],
     )
     def test_a_denied_line_is_a_denial(self, deny: list[int], judgment: Judgment) -> None:
         judge = LMJudge(large([answer(deny=deny)]), "guardrail.allowed", ITEMS)
         assert judge.judge([GuardrailCase(CHILD, "Supper", ITEMS["wine"])]) == [judgment]
+
+    @pytest.mark.parametrize("deny", [[2, 1], [0], [3], [2, 7], [-1]], ids=str)
+    def test_what_a_page_could_not_use_is_asked_again(self, deny: list[int]) -> None:
+        model = large([answer(deny=deny), answer(deny=[2])])
+        (judgment,) = LMJudge(model, "guardrail.allowed", ITEMS).judge([GuardrailCase(CHILD, "Tea", ITEMS["wine"])])
+        assert (judgment.grade, len(requests_of(model))) == (0, 2)
+
+    def test_another_endpoint_is_another_judge(self) -> None:
+        one, other = (
+            LMJudge(open_lm("openai/m", api_base=f"http://127.0.0.1:{port}/v1"), "section.fit", ITEMS)
+            for port in (8001, 8002)
+        )
+        assert one.fingerprint != other.fingerprint
 
     def test_it_is_asked_as_the_page_program_asks(self) -> None:
         judged, guarded = large([answer(deny=[2])]), large([answer(deny=[2])])

@@ -339,12 +339,10 @@ class TestSpending:
                 self.page("tea"),
             ]
         )
-        assert spent.pages == 4
         assert spent.never_empty == 3 / 4 and spent.degraded == 1 / 4
         assert (spent.calls, spent.failures) == (6, 3)
-        assert (spent.input_tokens, spent.cached_tokens, spent.output_tokens) == (30, 12, 15)
+        assert (spent.input_tokens, spent.output_tokens) == (30, 15)
         assert spent.seconds == 3.5 and spent.dollars == 0.75
-        assert spent.per_page(spent.dollars) == 0.75 / 4 and spent.per_page(None) is None
 
     @pytest.mark.parametrize("unpriced", [StageUsage(calls=1), StageUsage(failures=1), StageUsage(output_tokens=1)])
     def test_one_unknown_price_makes_the_sum_unknown(self, unpriced: StageUsage) -> None:
@@ -353,5 +351,5 @@ class TestSpending:
 
     def test_without_pages_there_are_no_shares(self) -> None:
         spent = spending([])
-        assert spent.never_empty is None and spent.degraded is None and spent.per_page(spent.dollars) is None
+        assert spent.never_empty is None and spent.degraded is None
         assert spent.dollars == 0 and spent.calls == 0

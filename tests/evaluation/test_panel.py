@@ -63,8 +63,10 @@ def card(criterion: str, kappa: float | None = 0.9, fingerprint: str = "w1") -> 
         criterion=criterion,
         fingerprint=fingerprint,
         gold="g/test",
-        cases=9,
-        agreement=Agreement(kappa=None if kappa is None else Interval(value=kappa, n=9), **unknown),
+        cases=40,
+        agreement=Agreement(
+            kappa=None if kappa is None else Interval(value=kappa, low=kappa - 0.2, high=kappa + 0.2, n=40), **unknown
+        ),
         ceiling=None,
         bar=BARS[criterion],
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from genrec.catalog.items import Item
+from genrec.catalog.store import Catalog
 from genrec.evaluation.judges import GuardrailCase, Judge, Judgment
 from genrec.evaluation.rule_judges import PolicyJudge
 from genrec.page import PageRequest, Shopper
@@ -59,7 +60,13 @@ def test_every_item_is_asked_by_itself() -> None:
 
 class TestFingerprint:
     def test_it_is_stable(self) -> None:
-        assert PolicyJudge(ShopPolicy()).fingerprint == PolicyJudge(ShopPolicy(catalog_diets=["jain"])).fingerprint
+        assert PolicyJudge().fingerprint == PolicyJudge(ShopPolicy()).fingerprint
+
+    def test_what_a_policy_knows_of_a_catalog_makes_another_judge(self, catalog: Catalog) -> None:
+        declares = ShopPolicy(catalog.declares_diets)
+        assert PolicyJudge(declares).fingerprint == PolicyJudge(ShopPolicy(catalog.declares_diets)).fingerprint
+        diets = [PolicyJudge(ShopPolicy(catalog_diets=names)).fingerprint for names in (["jain"], ["jain", "sikh"])]
+        assert len({PolicyJudge().fingerprint, PolicyJudge(declares).fingerprint, *diets}) == 4
 
     def test_another_policy_has_another(self) -> None:
         assert PolicyJudge(ShopPolicy()).fingerprint != PolicyJudge(Alone()).fingerprint

@@ -19,7 +19,18 @@ from genrec.evaluation.panel import Panel
 from genrec.evaluation.results import Difference, EvaluationReport, Program
 from genrec.evaluation.running import WEAKEST, Contender, evaluate, page_file
 from genrec.evaluation.subjects import Setting, Subject, subjects
-from genrec.page import Degradation, Page, PageItem, PageRequest, Provenance, Purchase, Section, Shopper, Theme
+from genrec.page import (
+    Degradation,
+    Page,
+    PageItem,
+    PageRequest,
+    Provenance,
+    Purchase,
+    Section,
+    Shopper,
+    StageUsage,
+    Theme,
+)
 from tests.evaluation.test_panel import Written, card
 from tests.programs.small_shop import ON, Compass, small_shop
 
@@ -37,10 +48,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 class Shelf:
     """Generates what is written down for a shopper, and counts."""
 
-    def __init__(self, rows: Callable[[str], Rows], fails_at: int = -1) -> None:
+    def __init__(
+        self,
+        rows: Callable[[str], Rows],
+        fails_at: int = -1,
+        usage: Callable[[str], dict[str, StageUsage]] = lambda shopper: {},
+    ) -> None:
         self.asked: list[str] = []
         self.opened = 0
-        self._rows, self._fails_at = rows, fails_at
+        self._rows, self._fails_at, self._usage = rows, fails_at, usage
 
     def open(self) -> "Shelf":
         self.opened += 1
@@ -58,12 +74,14 @@ class Shelf:
             )
             for title, ids in self._rows(request.shopper.shopper_id)
         )
+        usage = self._usage(request.shopper.shopper_id)
         return Page(
             shopper_id=request.shopper.shopper_id,
             created_at=datetime(2026, 11, 12, tzinfo=UTC),
             sections=sections,
-            degraded=() if sections else (Degradation(stage="plan", reason="nothing"),),
-            provenance=Provenance(program="shelf", lm="", catalog="small", seed=0),
+            degraded=() if sections and not usage else (Degradation(stage="plan", reason="nothing"),),
+            usage=usage,
+            provenance=Provenance(program="shelf", lm="a model" if usage else "", catalog="small", seed=0),
         )
 
 
@@ -265,7 +283,24 @@ class TestEdges:
         report = run(shop, tmp_path, contender(always(TEAS)), who=[*THREE[:2], shopper(CY)])
         assert report.programs[0].by_shopper["recall"] == (1 / 2, 1, None)
         assert report.programs[0].means["recall"] == Interval(value=3 / 4, n=2)
-        assert "1 of 3 shoppers bought nothing later and are left out of those metrics." in report.notes
+        said = "1 of 3 shoppers bought nothing later that the catalog has and are left out of those metrics."
+        assert said in report.notes
+
+    def test_what_the_catalog_lacks_is_not_bought_later(self, shop: Catalog, tmp_path: Path) -> None:
+        report = run(shop, tmp_path, contender(always(TEAS)), who=[shopper(ANN, after="gone"), shopper(BOB)])
+        assert report.weeks is None
+        assert not any(m.group == "next purchases" for m in report.metrics)
+        asked = subjects([shopper(ANN, after="gone"), *THREE[1:2]], SETTING, shop.items, least_after=1)
+        assert [one.request.shopper.shopper_id for one in asked] == [BOB]
+
+    def test_pages_without_an_answer_of_the_lm_are_counted(self, shop: Catalog, tmp_path: Path) -> None:
+        down, up = StageUsage(failures=2), StageUsage(calls=2, failures=1, input_tokens=9, output_tokens=9)
+        usage = {ANN: down, BOB: up, CY: down}
+        shelf = Shelf(lambda s: [TEAS], usage=lambda s: {"plan": usage[s]})
+        (note,) = (n for n in run(shop, tmp_path, contender(shelf)).notes if "answered nothing" in n)
+        assert note.startswith("On 2 of 3 pages of packaged")
+        (path,) = (tmp_path / "pages").iterdir()
+        assert str(path) in note
 
     def test_one_shopper_has_no_interval(self, shop: Catalog, tmp_path: Path) -> None:
         report = run(shop, tmp_path, contender(always(TEAS)), contender(always(COFFEES), "b"), who=THREE[1:2])

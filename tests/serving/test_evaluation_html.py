@@ -230,7 +230,9 @@ def test_weak_sections_are_listed_by_program_worst_first_with_items_and_reasons(
     for weak in report.weakest:
         for part in (*weak.items, *weak.reasons, weak.shopper_id):
             assert part in words
-    earned = [card("section.clarity", 0.9), card("item.relevance", 0.9)]
+    parts = [m.name.removeprefix("judge.") for m in METRICS if m.name.startswith(("judge.section.", "judge.item."))]
+    earned = [card(criterion, 0.9) for criterion in parts]
+    assert "of 1, advisory" in parsed(example_report(judges=earned[1:])).words, "one of them was never measured"
     assert "of 1, advisory" not in parsed(example_report(judges=earned)).words
 
 
@@ -358,7 +360,7 @@ def test_nothing_measured_at_all() -> None:
 def test_one_shopper_has_no_intervals_and_shows_nothing() -> None:
     report = example_report(shoppers=1)
     document = parsed(report)
-    assert "with fewer than two shoppers no interval can be given" in document.words
+    assert "with fewer than 6 shoppers no interval can be given" in document.words
     assert "not shown to be different" in headline(report).title
     assert row(document.tables[0], "recall")[2].endswith("? cannot be told")
 

@@ -29,11 +29,12 @@ def open_baseline(
     relevance: RelevanceModel | None = None,
     ranker: Ranker | None = None,
     threshold: float | None = None,
+    deadline: float | None = None,
 ) -> PageGenerator:
     """Open the baseline of this name on `catalog`.
 
-    Only "one-prompt" uses `lm` (default: the embedded model), only "als" learns from `interactions`, and only "static"
-    has a gate (`relevance`, default: the packaged one), its `threshold` and a `ranker`.
+    Only "one-prompt" uses `lm` (default: the embedded model) and its `deadline` in seconds, only "als" learns from
+    `interactions`, only "static" has a gate (`relevance`, default: the packaged one), its `threshold` and a `ranker`.
 
     Raises:
         SettingsError: no such baseline, or a package that it needs is not installed.
@@ -46,7 +47,7 @@ def open_baseline(
         ),
         "repeat": lambda: RepeatPurchase(catalog, policy),
         "als": lambda: ImplicitALS(catalog, interactions, policy=policy),
-        "one-prompt": lambda: OnePrompt(catalog, lm, policy=policy),
+        "one-prompt": lambda: OnePrompt(catalog, lm, policy=policy, deadline=deadline),
     }
     if name not in makers:
         raise SettingsError(f"no baseline {name!r}; there are {', '.join(BASELINES)}")

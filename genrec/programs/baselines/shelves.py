@@ -12,7 +12,7 @@ from genrec.page import TITLE_LIMIT, Drop, PageItem, PageRequest, Section, Theme
 from genrec.programs.affinity import HALF_LIFE_DAYS, History
 from genrec.programs.composing import shown
 from genrec.programs.facts import lower_first
-from genrec.programs.fallback import concepts_of, each_popular
+from genrec.programs.fallback import POPULAR, concepts_of, popular_sections
 from genrec.programs.filling import Notes
 from genrec.programs.guardrails import apply_rules
 from genrec.programs.policy import Policy, ShopPolicy, check_title
@@ -150,19 +150,24 @@ def with_popular(
     found, short = list(sections[: request.sections]), list(spare)
     if len(found) == request.sections:
         return found
-    for theme, candidates in each_popular(catalog, policy, request, taken=shown(found), depth=DEPTH):
-        titles: dict[str, Item] = {}
-        for candidate in candidates:
-            titles.setdefault(candidate.item.title.casefold(), candidate.item)
-        picks = [Pick(item, float(-n), theme.title) for n, item in enumerate(titles.values())]
-        section = section_of(theme.title, picks, policy, request, notes, rationale=theme.rationale)
-        if section is not None:
-            (found if len(section.items) == request.items_per_section else short).append(section)
-        if len(found) == request.sections:
-            return found
+    for template in POPULAR:
+        taken = shown([*found, *short])
+        for theme, candidates in popular_sections(catalog, policy, request, taken=taken, depth=DEPTH, title=template):
+            titles: dict[str, Item] = {}
+            for candidate in candidates:
+                titles.setdefault(candidate.item.title.casefold(), candidate.item)
+            reason = section_title(POPULAR[0], candidates[0].item.department)
+            picks = [Pick(item, float(-n), reason) for n, item in enumerate(titles.values())]
+            section = section_of(theme.title, picks, policy, request, notes, rationale=theme.rationale)
+            if section is not None:
+                (found if len(section.items) == request.items_per_section else short).append(section)
+            if len(found) == request.sections:
+                return found
     for section in short:
         taken = shown(found)
         items = tuple(item for item in section.items if item.item_id not in taken)
         if len(items) >= LEAST_ITEMS and len(found) < request.sections:
             found.append(section.model_copy(update={"items": items}))
+    if len(found) < request.sections:
+        notes.step_down("select", f"only {len(found)} sections of {request.sections} could be filled")
     return found
