@@ -224,7 +224,8 @@ def compile_(
     """Optimize the prompts on the sample's shoppers and register the result as a version."""
     from genrec.optimizers.compile import compile_program
     from genrec.registry import log_compiled
-    from genrec.serving.opening import open_program, open_yardstick
+    from genrec.serving.judging import open_yardstick
+    from genrec.serving.opening import open_program
     from genrec.serving.tables import print_compiled
 
     settings, store = _open(catalog, maps, skip_invalid, flags)

@@ -1,6 +1,5 @@
-"""Named numbers of a section and a page, for judges that are trained: what they say, for whom, on which day."""
+"""Named numbers of items, sections and pages, for judges that are trained. Their form is in title_form.py."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,43 +9,18 @@ from numpy.typing import NDArray
 from genrec.catalog.encoder import Embedder
 from genrec.catalog.items import Item
 from genrec.catalog.text import tokenize
+from genrec.evaluation.fit_features import season_features, suitability_features
 from genrec.evaluation.groundedness import FRAMING
 from genrec.evaluation.judges import ItemCase, PageCase, SectionCase
 from genrec.evaluation.title_form import form_features
 from genrec.page import PageRequest, Theme
 from genrec.programs.facts import plain_title
-from genrec.programs.library import SHOPPER_WORDS, household_tags, occasions_of, shipped_themes
-from genrec.programs.policy import ShopPolicy, check_title, normalise_allergen, normalise_diet
-from genrec.programs.policy_terms import DIETS as DIET_RULES
+from genrec.programs.library import shipped_themes
+from genrec.programs.policy import ShopPolicy, check_title
 from genrec.programs.relevance import RelevanceModel, theme_text
 
 Matrix = NDArray[np.float32]
 
-SEASONS: Mapping[str, frozenset[int]] = {
-    r"christmas|festive|advent|nativity": frozenset({11, 12}),
-    r"thanksgiving": frozenset({11}),
-    r"halloween|trick.or.treat": frozenset({10}),
-    r"easter": frozenset({3, 4}),
-    r"valentine\w*": frozenset({2}),
-    r"hanukkah|chanukah": frozenset({11, 12}),
-    r"diwali": frozenset({10, 11}),
-    r"new year": frozenset({12, 1}),
-    r"back.to.school": frozenset({8, 9}),
-    r"summer|barbecues?|bbq|heatwaves?|beach|picnics?|sunshine": frozenset({5, 6, 7, 8, 9}),
-    r"winter|snow(?! peas?\b)\w*|icy|frosty?|mulled": frozenset({11, 12, 1, 2}),
-    r"spring(?! (?:rolls?|onions?|greens?|water)\b)": frozenset({3, 4, 5}),
-    r"autumn\w*|bonfire": frozenset({9, 10, 11}),
-    **{
-        month: frozenset({n})
-        for n, month in enumerate(
-            "january february march april may june july august september october november december".split(), start=1
-        )
-        if month not in ("march", "may")
-    },
-}
-"""Words that speak of a time of year, and the months they go with; what is also the name of goods does not count."""
-HOUSEHOLD = ("newborn", "baby", "toddler", "children", "teenager", "dog", "cat", "small pet", "garden", "student")
-DIETS = ("vegan", "vegetarian", "gluten-free", "dairy-free", "nut-free", "halal", "kosher", "low-carb", "pescatarian")
 VAGUE = ("great picks for you", "everyday essentials", "something for everyone", "our favourites", "more to explore")
 HISTORY = 60
 """Purchases that are read, the latest."""
@@ -121,7 +95,7 @@ class FeatureReader:
             "vague": float((self._vague @ vector).max()),
             "like a written title": self._like_written(title, vector),
             **self._words(case),
-            **self._time(case.request, title),
+            **season_features(case.request, title),
             **self._shopper(case, vector, np.stack(ideas)),
         }
         return Features(named, vector)
@@ -177,32 +151,14 @@ class FeatureReader:
             "ideas named": sum(bool(words & set(stems)) for words in ideas) / max(len(ideas), 1),
         }
 
-    def _time(self, request: PageRequest, title: str) -> dict[str, float]:
-        text, month = title.lower(), request.on.month
-        spoken = [months for word, months in SEASONS.items() if re.search(rf"\b(?:{word})\b", text)]
-        now = occasions_of(request)
-        return {
-            "in season": float(any(month in months for months in spoken)),
-            "out of season": float(any(month not in months for months in spoken)),
-            "occasion": float(any(re.search(rf"\b{re.escape(name)}", text) for name in now)),
-        }
-
     def _shopper(self, case: SectionCase, vector: Matrix, ideas: Matrix) -> dict[str, float]:
-        request, text = case.request, f"{case.theme.title} . {' . '.join(case.theme.concepts)}".lower()
-        tags = household_tags(request)
-        spoken = {tag for tag in HOUSEHOLD if re.search(rf"\b(?:{SHOPPER_WORDS[tag]})", text)}
-        diets = _kept_diets(request)
-        in_title = {diet for diet in DIETS if diet in case.theme.title.lower()}
+        request = case.request
         # constructed: an idea may be text that no item may have
         goods = case.items or tuple(Item.model_construct(item_id=i, title=i) for i in _ideas(case.theme))
         verdicts = self._policy.check(request, case.theme.title, goods)
         history, told = self._bought(request), self._told(request)
         return {
-            "at home": float(bool(spoken & tags)),
-            "not at home": float(bool(spoken - tags)),
-            "diet kept": float(bool(in_title & diets)),
-            "diet of others": float(bool(in_title - diets)),
-            "keeps a diet": float(bool(diets or request.shopper.allergens)),
+            **suitability_features(request, case.theme),
             "denied": sum(not v.allowed for v in verdicts) / max(len(verdicts), 1),
             "title denied": float(not check_title(case.theme.title, request).allowed),
             "known shopper": float(len(history) > 0),
@@ -250,14 +206,6 @@ class FeatureReader:
             "served least": min(by_library, default=0.0),
             "said": _mean(np.array(by_word)),
         }
-
-
-def _kept_diets(request: PageRequest) -> set[str]:
-    """The diets that a shopper keeps by keeping others (a vegan keeps dairy-free) or by avoiding their allergens."""
-    told = {normalise_diet(diet) for diet in request.shopper.diets}
-    avoided = {name for allergen in request.shopper.allergens for name in normalise_allergen(allergen)}
-    kept = {name for name, diet in DIET_RULES.items() if told & set(diet.implied_by)}
-    return told | kept | {name for name, diet in DIET_RULES.items() if diet.allergens and diet.allergens <= avoided}
 
 
 def _ideas(theme: Theme) -> tuple[str, ...]:

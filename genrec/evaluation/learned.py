@@ -175,12 +175,13 @@ def open_learned(items: Mapping[str, Item], folder: Path | None = None) -> dict[
 def _read_with() -> tuple[str, ...]:
     """The code and the word lists that make features of a case: with other ones the same weights are another judge."""
     from genrec.catalog import text
-    from genrec.evaluation import features, forest, scorer, title_form
+    from genrec.evaluation import features, fit_features, forest, groundedness, scorer, title_form
     from genrec.programs import facts, library, policy, policy_terms, relevance
 
-    modules = (text, features, forest, scorer, title_form, facts, library, policy, policy_terms, relevance)
+    own = (features, fit_features, forest, groundedness, scorer, title_form)
+    others = (text, facts, library, policy, policy_terms, relevance)
     themes = files("genrec.programs").joinpath("themes.jsonl")
-    return (*map(source_of, modules), themes.read_text("utf-8"), catalog_path().read_text("utf-8"))
+    return (*map(source_of, (*own, *others)), themes.read_text("utf-8"), catalog_path().read_text("utf-8"))
 
 
 def judges_of(scorers: Mapping[str, Scorer], reader: CaseReader, fingerprint: str) -> dict[str, Judge[Any]]:

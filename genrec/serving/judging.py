@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from genrec.catalog.items import Item
 from genrec.catalog.store import Catalog
@@ -16,6 +16,9 @@ from genrec.evaluation.rule_judges import PolicyJudge
 from genrec.evaluation.running import Progress
 from genrec.serving.opening import open_model
 from genrec.settings import Settings
+
+if TYPE_CHECKING:
+    from genrec.optimizers.page_metric_adapter import Yardstick
 
 JudgeName = Literal["learned", "lm", "none"]
 
@@ -40,6 +43,21 @@ def judges_of(settings: Settings, catalog: Catalog, judge: JudgeName) -> dict[st
     rules = PolicyJudge()
     found = {one.criterion: one for one in _asked(settings, judge, catalog.items)}
     return {**found, rules.criterion: rules}
+
+
+def open_yardstick(settings: Settings, catalog: Catalog) -> "Yardstick":
+    """What the judges that may decide say of a page, for compile to climb.
+
+    Raises:
+        SettingsError: no judge may decide; the message says why of each.
+        ModelFileError: the learned judges are missing or damaged.
+
+    """
+    from genrec.optimizers.judged_metric import judged_yardstick
+
+    cards = read_cards(settings.home, bars_of(settings.judge_bars))
+    judges = judges_of(settings, catalog, "learned")
+    return judged_yardstick(judges, cards, catalog, unproven=settings.unproven_judges)
 
 
 def measure_judges(

@@ -1,7 +1,6 @@
 """From settings to a program that is ready to generate."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from genrec import registry
 from genrec.catalog.store import Catalog
@@ -13,9 +12,6 @@ from genrec.programs.ranking import load_ranker
 from genrec.programs.relevance import CosineRelevance
 from genrec.programs.top_down import PageGenerator, TopDown
 from genrec.settings import Settings
-
-if TYPE_CHECKING:
-    from genrec.optimizers.page_metric_adapter import Yardstick
 
 
 def open_model(settings: Settings) -> LanguageModel:
@@ -79,21 +75,3 @@ def open_generator(
         threshold=settings.threshold,
         deadline=settings.lm_deadline,
     )
-
-
-def open_yardstick(settings: Settings, catalog: Catalog) -> "Yardstick":
-    """What the judges that may decide say of a page, for compile to climb.
-
-    Raises:
-        SettingsError: no judge may decide; the message says why of each.
-        ModelFileError: the learned judges are missing or damaged.
-
-    """
-    from genrec.evaluation.agreement import bars_of
-    from genrec.evaluation.cards import read_cards
-    from genrec.optimizers.judged_metric import judged_yardstick
-    from genrec.serving.judging import judges_of
-
-    cards = read_cards(settings.home, bars_of(settings.judge_bars))
-    judges = judges_of(settings, catalog, "learned")
-    return judged_yardstick(judges, cards, catalog, unproven=settings.unproven_judges)

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from genrec.catalog.items import Item
-from genrec.evaluation.features import HISTORY, SEASONS, FeatureReader
+from genrec.evaluation.features import HISTORY, FeatureReader
+from genrec.evaluation.fit_features import SEASONS
 from genrec.evaluation.judges import ItemCase, PageCase, SectionCase
 from genrec.page import Objective, PageRequest, Purchase, Theme
 from genrec.programs.library import shipped_themes
