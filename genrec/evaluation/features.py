@@ -31,7 +31,10 @@ class Features(NamedTuple):
 
     named: dict[str, float]
     vector: Matrix
-    """Of the title, (dim,)."""
+    """Of the title, (dim,); NO_VECTOR for items and pages: with few pages it teaches what they happen to hold."""
+
+
+NO_VECTOR: Matrix = np.zeros(0, np.float32)
 
 
 class FeatureReader:
@@ -74,7 +77,7 @@ class FeatureReader:
         whole = relevance.score_many([(theme_text(case.theme), case.item) for case in cases])
         close = relevance.score_many([(idea, case.item) for idea, case in zip(nearest, cases, strict=True)])
         return [
-            Features({"read with theme": float(a), "read with idea": float(b), **named}, np.zeros(0, np.float32))
+            Features({"read with theme": float(a), "read with idea": float(b), **named}, NO_VECTOR)
             for a, b, named in zip(whole, close, found, strict=True)
         ]
 
@@ -109,7 +112,6 @@ class FeatureReader:
         shown = [i.item_id for s in sections for i in s.items]
         known = [case.items[i] for i in shown if i in case.items]
         history = self._bought(case.request)
-        page = np.mean(centres, axis=0) if centres else np.zeros(384, np.float32)
         affinity = (np.stack(centres) @ history.T).max(axis=1) if centres and len(history) else np.zeros(1)
         named = {
             **judged,
@@ -129,7 +131,7 @@ class FeatureReader:
             "objectives": float(len(case.request.objectives)),
             **self._objectives(case.request, titles),
         }
-        return Features(named, page.astype(np.float32))
+        return Features(named, NO_VECTOR)
 
     def _like_written(self, title: str, vector: Matrix) -> float:
         """Mean cosine with the three nearest titles of the theme library, of which the title itself is none."""
