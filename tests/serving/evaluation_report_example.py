@@ -83,7 +83,7 @@ def _report(names: tuple[str, ...], count: int, metrics: tuple[Metric, ...]) -> 
         catalog="sample 9f2c81aa07b3d4e5",
         on=date(2026, 6, 15),
         weeks=8,
-        match="any item of its leaf category",
+        match="leaf",
         sections=6,
         items_per_section=8,
         shoppers=tuple(f"household-{n}" for n in range(count)),
