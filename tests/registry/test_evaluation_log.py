@@ -57,7 +57,7 @@ class TestLogging:
             "catalog": "sample 9f2c81aa07b3d4e5",
             "on": "2026-06-15",
             "weeks": "8",
-            "match": "any item of its leaf category",
+            "match": "leaf",
             "shoppers": "12",
             "programs": ", ".join(NAMES),
             "deciding": "item.relevance, section.clarity, guardrail.allowed",
